@@ -1,0 +1,66 @@
+"""Kinds of parameters that several actions share."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from automations.functions import iso, moment
+from automations.templates import RecordCopy
+from automations.written import complain
+
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_WHOLE_RECORD = re.compile(r"\s*\$\{\s*record\s*\}\s*\Z")
+
+
+def _text(value: Any) -> Any:
+    """Ids come as numbers from Procore and from YAML; inside they are text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _table(value: Any) -> Any:
+    if not isinstance(value, str) or not _TABLE.match(value):
+        raise complain(
+            "TB134", f'"{value}" is no table name: lower-case letters, digits and _, beginning with a letter, at most 63'
+        )
+    if value.startswith("tieback_"):
+        raise complain("TB134", f'"{value}": names that begin with tieback_ are our own; choose another')
+    return value
+
+
+def _column(value: Any) -> Any:
+    if not isinstance(value, str) or not _TABLE.match(value):
+        raise complain(
+            "TB134", f'"{value}" is no column name: lower-case letters, digits and _, beginning with a letter, at most 63'
+        )
+    return value
+
+
+def _moment(value: Any) -> Any:
+    """ISO 8601 UTC, from a time, a date or text; a template is left as it is."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return iso(moment(value.isoformat()))
+    if not isinstance(value, str) or "${" in value:
+        return value
+    try:
+        return iso(moment(value))
+    except ValueError:
+        raise complain("TB133", f'"{value}" is no date or time; write it as 2026-12-31 or 2026-12-31T08:00:00Z') from None
+
+
+def is_record(value: Any) -> bool:
+    """`${record}` as written, or what it became."""
+    return isinstance(value, RecordCopy) or (isinstance(value, str) and _WHOLE_RECORD.match(value) is not None)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Table = Annotated[str, BeforeValidator(_table)]
+Column = Annotated[str, BeforeValidator(_column)]
+Moment = Annotated[str, BeforeValidator(_moment)]

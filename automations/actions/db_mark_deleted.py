@@ -1,0 +1,40 @@
+"""Mark a row as deleted; it stays in the table with `deleted_at` filled.
+
+```yaml
+use: db.mark_deleted
+with: {table: rfis, key: {project_id: "${event.project_id}", id: "${event.resource_id}"}, at: "${event.timestamp}"}
+```
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from automations.actions._shapes import Column, Moment, Table
+from automations.context import Context
+from automations.effects import summary
+from automations.fields import TEXT, a_map
+from automations.functions import iso
+from automations.journal import RowDeletion
+from automations.outcomes import Done
+from automations.written import Strict
+
+POLICY = "row"
+FIXED = ("table", "to")
+OUTPUT = a_map(None, result=TEXT)
+
+
+class Params(Strict):
+    table: Table
+    key: Annotated[dict[Column, Any], Field(min_length=1)]
+    at: Moment | None = None
+
+
+def run(params: Params, context: Context) -> Done:
+    # Two connectors may hold the same id: a deletion never reaches into the other's rows.
+    key = {"connector": context.event.connector, **params.key}
+    if context.dry:
+        return Done(summary("db.mark_deleted", f"a row of {params.table}", key) | {"result": "dry"})
+    return Done({"result": context.journal.mark_deleted(RowDeletion(params.table, key, params.at or iso(context.now)))})

@@ -1,0 +1,88 @@
+"""Write one row of a table, or change it when it is there.
+
+`row: ${record}` keeps the record in the standard columns, unique by connector and id. Any other row
+needs `key:` and gets one column per name. `columns:` adds typed columns to either.
+
+```yaml
+use: db.upsert
+with:
+  table: rfis
+  row: ${record}
+  columns: {due: "${record.due_date}", manager: "${record.rfi_manager.name}"}
+  version: ${record.updated_at}
+```
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from automations.actions._shapes import Column, Moment, Table, Text, is_record
+from automations.context import Context
+from automations.effects import summary
+from automations.fields import TEXT, a_map
+from automations.journal import RowChange
+from automations.outcomes import Done
+from automations.written import Strict, complain
+
+POLICY = "row"
+FIXED = ("table", "to")
+OUTPUT = a_map(None, result=TEXT)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Params(Strict):
+    table: Table
+    row: Any
+    key: Annotated[list[Column], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    columns: dict[Column, Any] = {}
+    version: Moment | Text | None = None
+    if_newer: bool = True
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Params:
+        if is_record(self.row):
+            return self
+        if self.key is None:
+            raise complain(
+                "TB135", 'db.upsert needs "key:" for a row that is not ${record}; name the columns that make it unique'
+            )
+        if isinstance(self.row, dict) and (lacking := [k for k in self.key if k not in self.row]):
+            raise complain("TB135", f'the row has no "{lacking[0]}", which key: names; add it to row:')
+        return self
+
+
+def run(params: Params, context: Context) -> Done:
+    change = _standard(params) if is_record(params.row) else _named(params, context)
+    if context.dry:
+        return Done(summary("db.upsert", f"a row of {params.table}") | {"result": "dry"})
+    return Done({"result": context.journal.upsert(change)})
+
+
+def _standard(params: Params) -> RowChange:
+    version = params.version or params.row.get("updated_at")
+    return RowChange(params.table, params.row, ("connector", "id"), True, params.columns, version, params.if_newer)
+
+
+def _named(params: Params, context: Context) -> RowChange:
+    _check_row(params.row)
+    filled = {"connector": context.event.connector, "company_id": context.event.company_id, **params.row}
+    return RowChange(params.table, filled, tuple(params.key or ()), False, params.columns, params.version, params.if_newer)
+
+
+def _check_row(row: Any) -> None:
+    from config.errors import Permanent
+
+    if not isinstance(row, dict):
+        raise Permanent(f"row: must be a map of columns, not {type(row).__name__}", kind="parameters")
+    for name in row:
+        Columns.model_validate({"name": name})
+
+
+class Columns(Strict):
+    name: Column

@@ -1,0 +1,63 @@
+"""What an action is handed besides its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from automations import effects
+from automations.event import Event
+from automations.journal import Effect, Journal, Policy
+from automations.tools import Procore, Tools
+from config.errors import Permanent
+
+
+class Budget:
+    """Calls to Procore that one attempt at a run may still make."""
+
+    def __init__(self, api_calls: int):
+        self.limit = api_calls
+        self.used = 0
+
+    def spend(self) -> None:
+        """Raises: Permanent(kind="api_calls") when the automation's limit is used up."""
+        if self.used >= self.limit:
+            raise Permanent(
+                f"the automation may make {self.limit} calls to Procore per attempt and has made them; raise limits: api_calls:",
+                kind="api_calls",
+            )
+        self.used += 1
+
+
+@dataclass(frozen=True)
+class Context:
+    """One step's surroundings. `now` is UTC; `item_key` is "" outside a foreach."""
+
+    automation: str
+    step: str
+    event: Event
+    journal: Journal
+    tools: Tools
+    budget: Budget
+    now: datetime
+    item_key: str = ""
+
+    @property
+    def dry(self) -> bool:
+        return self.journal.dry
+
+    def procore(self, connector: str | None) -> Procore:
+        """The named connector, or the event's own; there is no other fallback. Counts as one call."""
+        self.budget.spend()
+        return self.tools.procore(connector or self.event.connector)
+
+    def perform(
+        self, policy: Policy, target: str, summary: str, request: Any, call: Callable[[], Any], *, once: str | None = None,
+        lookup: Callable[[], Any | None] | None = None,
+    ) -> Any:  # fmt: skip
+        """`effects.perform` for this step."""
+        key = effects.key_of(self.automation, self.step, self.item_key, target, self.event.key, once)
+        effect = Effect(key, self.step, policy, target, summary, effects.hash_of(request))
+        return effects.perform(self.journal, effect, call, lookup)

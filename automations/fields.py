@@ -1,0 +1,139 @@
+"""What is known of the names an expression may use: a tree of fields with kinds.
+
+`event.action`, `record.status.name` or `steps.fetch.output.status` are paths in one such tree. A
+map without `fields` is *open*: any name goes below it, and its values are untyped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+Kind = Literal["text", "int", "float", "bool", "date", "timestamp", "money", "id", "list", "map", "any"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SPOKEN = {
+    "text": "text", "int": "a whole number", "float": "a decimal number", "bool": "true or false", "date": "a date",
+    "timestamp": "a time", "money": "money (decimal text)", "id": "an id (text)", "list": "a list", "map": "a map",
+    "any": "anything",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One name's kind. `fields` are a map's names (None: open), `item` a list's items.
+
+    `called` is how a sentence names this part of the tree, such as `RFIs`.
+    """
+
+    kind: Kind
+    nullable: bool = False
+    fields: Mapping[str, Field] | None = None
+    item: Field | None = None
+    called: str | None = None
+
+    def child(self, name: str) -> Field | None:
+        """The field below this one, ANY below an open one, None when there is no such name."""
+        if self.kind == "any" or (self.kind == "map" and self.fields is None):
+            return ANY
+        return (self.fields or {}).get(name)
+
+
+ANY = Field("any", nullable=True)
+TEXT = Field("text")
+ID = Field("id")
+INT = Field("int")
+TIME = Field("timestamp")
+OPEN = Field("map", fields=None)
+
+
+def a_map(called: str | None = None, nullable: bool = False, /, **fields: Field) -> Field:
+    return Field("map", nullable, fields, called=called)
+
+
+def a_list(item: Field | None = None) -> Field:
+    return Field("list", item=item)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A path that leads nowhere: `owner` has no `name`; `within` is the owner's own path below `called`."""
+
+    owner: Field
+    index: int
+    called: str
+    within: tuple[str, ...]
+
+
+def find(root: Field, path: Sequence[str]) -> Field | Lost:
+    """The field at the end of a path. It is nullable when anything on the way is."""
+    here, nullable, called, since = root, root.nullable, root.called or "", 0
+    for index, name in enumerate(path):
+        below = here.child(name)
+        if below is None:
+            return Lost(here, index, called, tuple(path[since:index]))
+        nullable = nullable or below.nullable
+        if below.called:
+            called, since = below.called, index + 1
+        here = below
+    return replace(here, nullable=nullable)
+
+
+def of_resource(resource: Any) -> Field:
+    """The record of one of Procore's resources, from the catalogue; open when its shape is not known."""
+    if resource.fields is None:
+        return Field("map", fields=None, called=resource.name)
+    tree: dict[str, Field] = {}
+    for path, kind in sorted(resource.fields.items()):
+        _plant(tree, path.split("."), _of_type(kind))
+    return Field("map", fields=tree, called=resource.name)
+
+
+def _plant(tree: dict[str, Field], path: Sequence[str], field: Field) -> None:
+    name, *rest = path
+    if not rest:
+        known = tree.get(name)
+        tree[name] = replace(field, fields={**(known.fields or {})}) if known and known.fields and field.kind == "map" else field
+        return
+    parent = tree.get(name, Field("map", nullable=False, fields={}))
+    below = dict(parent.fields or {})
+    _plant(below, rest, field)
+    tree[name] = replace(parent, fields=below)
+
+
+def _of_type(given: Any) -> Field:
+    """A Field from the catalogue's own type object: `kind`, `nullable`, and `fields` or `item` of what is inside."""
+    kind: Any = str(getattr(given, "kind", given))
+    nullable = bool(getattr(given, "nullable", False))
+    inner = getattr(given, "fields", None)
+    below = {name: _of_type(t) for name, t in inner.items()} if inner else None
+    if kind == "list":
+        item = getattr(given, "item", None)
+        return Field("list", nullable, item=Field("map", fields=below) if below else _of_type(item) if item else None)
+    return Field(kind if kind in KINDS else "any", nullable, fields=below)
+
+
+def all_nullable(field: Field) -> Field:
+    """The same record when there may be none: `previous` before the first copy."""
+    return replace(field, nullable=True)
+
+
+def shared(fields: Sequence[Field]) -> Field:
+    """What a record surely has when it may be of any of several resources; kinds that differ are untyped."""
+    first, *others = fields
+    if not others:
+        return first
+    if any(f.kind == "map" and f.fields is None for f in fields):
+        return Field("map", fields=None, called=" and ".join(f.called or "" for f in fields))
+    names = set.intersection(*(set(f.fields or {}) for f in fields))
+    common = {name: _one_of([(f.fields or {})[name] for f in fields]) for name in sorted(names)}
+    return Field("map", any(f.nullable for f in fields), common, called=" and ".join(f.called or "" for f in fields) or None)
+
+
+def _one_of(fields: Sequence[Field]) -> Field:
+    kinds = {f.kind for f in fields}
+    if kinds == {"map"} and all(f.fields is not None for f in fields):
+        return replace(shared(fields), called=None)
+    if len(kinds) == 1:
+        return replace(fields[0], nullable=any(f.nullable for f in fields))
+    return ANY

@@ -1,0 +1,111 @@
+"""What the engine asks of whoever stores things: a small interface, with one form per purpose.
+
+The real run keeps it in the database (`workers/`), a dry run or a rule test keeps it in memory. So
+the engine is the same code for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+StepState = Literal["ok", "failed", "skipped", "waiting", "uncertain"]
+EffectState = Literal["intent", "applied", "failed", "uncertain"]
+Policy = Literal["idempotent", "natural_key", "verify_then_retry", "at_most_once"]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How one step ended. `path` is the step's id, with `[item key]` behind it inside a foreach.
+
+    `attempt` counts from 1. `error` is `{"kind", "message"}`. `calls` is the time line that operators see.
+    """
+
+    path: str
+    state: StepState
+    attempt: int = 1
+    output: Any = None
+    error: Mapping[str, Any] | None = None
+    inputs: Any = None
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A change in the outside world that is about to be made.
+
+    `key` is the SHA-256 of automation, step, item, target and event, or of target and `once:`;
+    `request_hash` tells whether a later attempt asks for the same thing.
+    """
+
+    key: str
+    step: str
+    policy: Policy
+    target: str
+    summary: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class KeptEffect:
+    """What the ledger knows of an effect. `fresh` is True when this call wrote the intent for the first time."""
+
+    state: EffectState
+    response: Any
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """One row for a user's table. `key` names the columns that make it unique (with their values in `row`).
+
+    `standard` is True for `row: ${record}`: the table has the standard columns and `row` is the record itself.
+    `version` is what `if_newer` compares, as text that sorts (ISO 8601), or None.
+    """
+
+    table: str
+    row: Mapping[str, Any]
+    key: tuple[str, ...]
+    standard: bool
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
+    if_newer: bool = True
+
+
+@dataclass(frozen=True)
+class RowDeletion:
+    """Mark a row of a user's table as deleted; `at` is ISO 8601 UTC."""
+
+    table: str
+    key: Mapping[str, Any]
+    at: str
+
+
+class Journal(Protocol):
+    """Everything here may raise LostLease: then somebody else runs this, and nothing more may be done."""
+
+    @property
+    def dry(self) -> bool:
+        """True: say what would be done and do nothing outside (shadow, tests, back-test)."""
+
+    def kept(self, path: str) -> StepResult | None:
+        """The latest result of this step in this run, from an earlier attempt; None when it never ran."""
+
+    def finish(self, result: StepResult) -> None:
+        """Keep a step's result for good, in one transaction with its row changes and settled effects."""
+
+    def upsert(self, change: RowChange) -> str:
+        """Write a row, to be committed by `finish`. Says `inserted`, `updated`, `unchanged` or `older`."""
+
+    def mark_deleted(self, deletion: RowDeletion) -> str:
+        """Mark a row, to be committed by `finish`. Says `marked`, `already` or `absent`."""
+
+    def intend(self, effect: Effect) -> KeptEffect:
+        """Write the intent durably before the call, or say what an earlier attempt left."""
+
+    def settle(self, key: str, state: EffectState, response: Any) -> None:
+        """The outcome of an effect, to be committed by `finish`."""
+
+    def still_mine(self) -> None:
+        """Raises LostLease when the lease has passed to somebody else. Called before each outside call."""

@@ -1,0 +1,155 @@
+"""Triggers: checked against what connectors there are and what Procore sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from automations.fields import Field, Lost, find, of_resource
+from automations.known import Known, no_connector
+from automations.parts import Transition, Trigger
+from automations.written import Trigger as Written
+from config.problems import Mark, Problem, did_you_mean, nearest, problem
+from config.yamlfile import Node
+
+# Source: procore/documentation, webhooks: directory events no longer fan out to projects since 2026-06-30.
+INSTEAD = {"project users": "Company Users", "project vendors": "Company Vendors"}
+
+
+def triggers_of(
+    node: Node, given: Sequence[Written | None], known: Known, found: list[Problem]
+) -> tuple[tuple[Trigger, ...], list[Field]]:
+    """The triggers that can be used, and the fields of the records they bring."""
+    triggers: list[Trigger] = []
+    records: list[Field] = []
+    ids: dict[str, Mark] = {}
+    for index, written in enumerate(given):
+        here = node.at(["when", index])
+        if written is None or (kind := _kind(here, written, found)) is None:
+            continue
+        name = written.id or _default_id(kind, ids)
+        _twice(ids, name, here.at(["id"]).mark, found)
+        trigger, record = _trigger(here, written, kind, name, known, found)
+        triggers.append(trigger)
+        records += [record] if trigger.resource else []
+    return tuple(triggers), records
+
+
+def _kind(here: Node, written: Written, found: list[Problem]) -> str | None:
+    kinds = [kind for kind in ("webhook", "manual") if isinstance(here.value, dict) and kind in here.value]
+    if len(kinds) == 1:
+        return kinds[0]
+    what = "is of two kinds" if kinds else "does not say what it listens to"
+    found.append(problem(here.mark, "TB117", f"this trigger {what}; write exactly one of webhook: and manual:"))
+    return None
+
+
+def _default_id(kind: str, ids: dict[str, Mark]) -> str:
+    names = [kind, *(f"{kind}_{n}" for n in range(2, 1000))]
+    return next(name for name in names if name not in ids)
+
+
+def _twice(ids: dict[str, Mark], name: str, mark: Mark, found: list[Problem]) -> None:
+    if name in ids:
+        found.append(
+            problem(mark, "TB109", f'the trigger "{name}" is there twice (first on line {ids[name].line}); give one another id')
+        )
+    ids.setdefault(name, mark)
+
+
+def _trigger(here: Node, written: Written, kind: Any, name: str, known: Known, found: list[Problem]) -> tuple[Trigger, Field]:
+    inner = here.at([kind])
+    given = written.webhook or written.manual
+    connector, resource = (given.connector or "", given.resource or "") if given else ("", "")
+    if connector and known.connectors is not None and connector not in known.connectors:
+        found.append(no_connector(inner.at(["connector"]), known.connectors))
+    actions = frozenset(written.webhook.actions) if written.webhook else frozenset()
+    canonical = _resource(inner, resource, known, kind, found) if resource else None
+    if canonical and written.webhook:
+        _actions(inner, canonical, written.webhook.actions, known, found)
+    record = _record(canonical, known)
+    transition = _transition(here, written, record, found)
+    return Trigger(name, kind, connector, canonical or resource, actions, transition), record
+
+
+def _resource(inner: Node, resource: str, known: Known, kind: str, found: list[Problem]) -> str | None:
+    row, sent = known.resource(resource), known.subscribable(resource)
+    mark = inner.at(["resource"]).mark
+    if row is None and sent is None:
+        mend = did_you_mean(resource, known.resources()) or "; `tieback rules schema resources` lists them"
+        found.append(
+            problem(mark, "TB121", f'Procore has no resource "{resource}"{mend}', suggestion=nearest(resource, known.resources()))
+        )
+        return None
+    if kind == "webhook" and sent is None:
+        found.append(
+            problem(mark, "TB125", f"Procore sends no webhooks for {row.name}; import it, or listen to what changes with it")
+        )
+        return None
+    return str((sent or row).name)
+
+
+def _actions(inner: Node, resource: str, wanted: Sequence[str], known: Known, found: list[Problem]) -> None:
+    row = known.subscribable(resource)
+    sent = [str(a) for a in row.actions]
+    written = "actions" in inner.value
+    for index, action in enumerate(wanted):
+        mark = inner.at(["actions", index]).mark if written else inner.at(["resource"]).mark
+        if action in row.retired:
+            instead = INSTEAD.get(resource.lower())
+            mend = f"listen to {instead} {action} instead" if instead else "take it out"
+            message = f"Procore has sent no {action} of {resource} since {row.retired[action]}; {mend}"
+            found.append(problem(mark, "TB123", message, suggestion=instead))
+        elif action not in sent:
+            message = f"Procore sends no {action} of {resource}, only {', '.join(sent)}; write actions: [{', '.join(sent)}]"
+            found.append(problem(mark, "TB122", message, suggestion=", ".join(sent)))
+
+
+def _record(resource: str | None, known: Known) -> Field:
+    row = known.resource(resource) if resource else None
+    return of_resource(row) if row is not None else Field("map", fields=None, called=resource)
+
+
+def _transition(here: Node, written: Written, record: Field, found: list[Problem]) -> Transition | None:
+    if written.field is None:
+        if written.from_ is not None or written.to is not None:
+            found.append(problem(here.mark, "TB105", '"from:" and "to:" need "field:"; add it', suggestion="field:"))
+        return None
+    if written.webhook is None:
+        found.append(problem(here.key_mark(["field"]), "TB106", '"field:" works with webhook: only; take it out'))
+        return None
+    path = tuple(written.field.split("."))
+    kind = find(record, path)
+    mark = here.at(["field"]).mark
+    if isinstance(kind, Lost):
+        guess = nearest(written.field, _paths(record)) or nearest(path[kind.index], kind.owner.fields or {})
+        mend = f'; did you mean "{guess}"?' if guess else ""
+        found.append(
+            problem(mark, "TB204", f'{record.called or "the record"} has no field "{written.field}"{mend}', suggestion=guess)
+        )
+        return None
+    if kind.kind in ("map", "list"):
+        found.append(problem(mark, "TB106", f'"{written.field}" is a {kind.kind}; name a single value in it'))
+        return None
+    _comparable(here, written, kind, found)
+    return Transition(path, kind, _tuple(written.from_), _tuple(written.to))
+
+
+def _comparable(here: Node, written: Written, kind: Field, found: list[Problem]) -> None:
+    for key, values in (("from", written.from_), ("to", written.to)):
+        for index, value in enumerate(values or []):
+            node = here.at([key, index]) if isinstance(here.at([key]).value, list) else here.at([key])
+            wrong = isinstance(value, (dict, list)) or (kind.kind == "text" and not isinstance(value, (str, type(None))))
+            if wrong or (kind.kind == "bool" and not isinstance(value, (bool, type(None)))):
+                mend = "put quotes around it" if kind.kind == "text" else "write a single value"
+                found.append(problem(node.mark, "TB106", f'"{written.field}" is {kind.kind}, and this is not; {mend}'))
+
+
+def _paths(field: Field, prefix: str = "") -> list[str]:
+    return [
+        p for name, child in (field.fields or {}).items() for p in [prefix + name, *_paths(child, f"{prefix}{name}.")] if child
+    ]
+
+
+def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)

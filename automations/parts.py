@@ -1,0 +1,110 @@
+"""An automation after loading: everything checked, expressions compiled, nothing left to look up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal
+
+from automations.event import Event
+from automations.expressions import Expression
+from automations.fields import Field
+from config.problems import Problem
+
+Stage = Literal["off", "shadow", "live"]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """`field/from/to`: the value at a path of the record went from one to another. None means any."""
+
+    path: tuple[str, ...]
+    kind: Field
+    was: tuple[Any, ...] | None
+    becomes: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What an automation listens to. `id` is the author's, else the kind (`webhook`, `webhook_2`)."""
+
+    id: str
+    kind: Literal["webhook", "manual"]
+    connector: str = ""
+    resource: str = ""
+    actions: frozenset[str] = frozenset()
+    transition: Transition | None = None
+
+    def heard(self) -> list[tuple[str, str, str]]:
+        return [(self.connector, self.resource.lower(), action) for action in sorted(self.actions)]
+
+    def hears(self, event: Event) -> bool:
+        if self.kind == "manual" or event.source == "manual":
+            return self.kind == event.source
+        return (
+            self.connector == event.connector
+            and self.resource.lower() == event.resource_name.lower()
+            and event.action in self.actions
+        )
+
+
+@dataclass(frozen=True)
+class Retry:
+    """`first` and `max` are seconds between attempts; `only` names kinds such as `timeout` or `http_5xx`."""
+
+    attempts: int = 5
+    backoff: Literal["fixed", "exponential"] = "exponential"
+    first: float = 5.0
+    max: float = 900.0
+    only: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`timeout` is seconds of work in one attempt (waiting does not count); `api_calls` are calls to Procore."""
+
+    timeout: float = 600.0
+    api_calls: int = 100
+
+
+@dataclass(frozen=True)
+class Step:
+    """One `use:`. `values` is `with:` with its templates compiled; `action` is the module behind the word."""
+
+    id: str
+    use: str
+    action: ModuleType
+    values: Mapping[str, Any]
+    lines: tuple[Expression, ...] = ()
+    retry: Retry | None = None
+    on_error: Literal["continue", "stop"] = "stop"
+
+
+@dataclass(frozen=True)
+class Automation:
+    """One YAML file. `version` is the SHA-256 of its text; runs are pinned to it.
+
+    `lines` are the `if:` lines, `cheap` the indexes of those that name only event, vars and run.trigger;
+    `needs_record` says whether the record must be fetched; `connectors` are all it names.
+    """
+
+    id: str
+    title: str
+    stage: Stage
+    version: str
+    source: str
+    file: str
+    triggers: tuple[Trigger, ...]
+    lines: tuple[Expression, ...]
+    cheap: tuple[int, ...]
+    needs_record: bool
+    steps: tuple[Step, ...]
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    retry: Retry = Retry()
+    limits: Limits = Limits()
+    connectors: tuple[str, ...] = ()
+    owner: str = ""
+    runbook: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,290 @@
+"""Find every name a CEL expression uses, and say what is wrong with it before CEL ever sees it.
+
+CEL checks types; it cannot know that RFIs has no field "stauts" without being handed every field of
+every resource, nor look inside list items. So a scanner of ours follows each chain of names
+(`record.assignee.name`, a macro's variable to its list, an index to its item) through the tree of
+known fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from automations.fields import ANY, TEXT, Field, Lost, find
+from automations.functions import GLOBALS, LATER, MACROS, MEMBERS
+from automations.tokens import COMPARISONS, KEYWORDS, Token, closing, tokens
+from config.problems import did_you_mean, nearest
+
+MAX_MACRO_DEPTH = 3
+
+_NO_RECORD = "TB207", "there is a record only when every trigger brings one: webhook:, or manual: with connector and resource"
+_LATER = "is part of format 1 but not available in this version yet"
+_ELSEWHERE = {
+    "record": _NO_RECORD, "previous": _NO_RECORD, "changed": _NO_RECORD,
+    "error": ("TB207", "error is only there inside on_error:"),
+    "item": ("TB111", f"item (of foreach:) {_LATER}"),
+    "lookup": ("TB111", f"lookup {_LATER}"),
+    "events": ("TB111", f"events {_LATER}"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong at `offset` characters into the expression."""
+
+    offset: int
+    code: str
+    message: str
+    suggestion: str | None = None
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Path:
+    """A chain of names from `start` to `end`. `local` ones hang on a macro's variable, not on the scope.
+
+    `guarded`: it is compared with null here, so that being absent is no fault.
+    """
+
+    names: tuple[str, ...]
+    start: int
+    end: int
+    field: Field
+    local: bool = False
+    guarded: bool = False
+    in_has: bool = False
+
+    @property
+    def text(self) -> str:
+        return ".".join(self.names)
+
+
+@dataclass
+class Scan:
+    """What one pass found. `spans` are indexed chains that end in a date: `record.questions[0].question_date`."""
+
+    paths: list[Path] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    macros: int = 0
+    macro_depth: int = 0
+
+
+def scan(text: str, scope: Field) -> Scan:
+    """Total: whatever the text is, an answer comes back."""
+    return _Scanner(text, scope).result()
+
+
+class _Scanner:
+    def __init__(self, text: str, scope: Field):
+        self.found = tokens(text)
+        self.scope = scope
+        self.scan = Scan()
+
+    def result(self) -> Scan:
+        self._range(0, len(self.found), {}, 0, False)
+        return self.scan
+
+    def _range(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> None:
+        while at < end:
+            token = self.found[at]
+            if token.kind == "name" and token.text not in KEYWORDS and not self._is(at - 1, "."):
+                at = self._chain(at, end, bound, depth, in_has)
+            else:
+                at = self._method(at, end, bound, depth) if self._is(at, ".") else at + 1
+
+    def _is(self, index: int, text: str) -> bool:
+        return 0 <= index < len(self.found) and self.found[index].kind == "sign" and self.found[index].text == text
+
+    def _named(self, index: int) -> Token | None:
+        return self.found[index] if index < len(self.found) and self.found[index].kind == "name" else None
+
+    def _chain(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> int:
+        first = self.found[at]
+        if self._is(at + 1, "("):
+            return self._call(at, end, bound, depth)
+        names, after = [first], at + 1
+        while self._is(after, ".") and (name := self._named(after + 1)) and not self._is(after + 2, "("):
+            names.append(name)
+            after += 2
+        if first.text in bound:
+            here = self._local(names, after, bound[first.text], in_has)
+        else:
+            here = self._rooted(names, at, after, in_has)
+        return self._rest(after, end, here, bound, depth, first.start)
+
+    def _rooted(self, names: list[Token], at: int, after: int, in_has: bool) -> Field:
+        words = tuple(n.text for n in names)
+        here = find(self.scope, words)
+        if isinstance(here, Lost):
+            self._lost(here, names)
+            here = ANY
+        elif in_has:
+            self._say(names[0], "TB205", f"has() does not work on {'.'.join(words)}; write {'.'.join(words)} != null")
+        path = Path(words, names[0].start, names[-1].end, here, guarded=self._guarded(at, after))
+        if here.kind == "map" and here.fields is not None and len(words) == 1 and not (path.guarded and here.nullable):
+            self._say(names[0], "TB215", f"{words[0]} as a whole is no value to calculate with; name a field of it, {words[0]}.…")
+        self.scan.paths.append(path)
+        self._number_beside(path, at, after)
+        return here
+
+    def _local(self, names: list[Token], after: int, item: Field, in_has: bool) -> Field:
+        if len(names) == 1:
+            return item
+        here = find(item, [n.text for n in names[1:]])
+        if isinstance(here, Lost):
+            self._lost(here, names[1:], names[0].text)
+            return ANY
+        words = tuple(n.text for n in names)
+        self.scan.paths.append(Path(words, names[0].start, names[-1].end, here, local=True, in_has=in_has))
+        return here
+
+    def _rest(self, after: int, end: int, here: Field, bound: Mapping[str, Field], depth: int, start: int) -> int:
+        """Indexes, further names and calls behind a chain of names."""
+        indexed = False
+        while after < end:
+            if self._is(after, "["):
+                close = closing(self.found, after)
+                self._range(after + 1, min(close, end), bound, depth, False)
+                here, after, indexed = self._inside(here, after, close), close + 1, True
+            elif self._is(after, ".") and (name := self._named(after + 1)) and self._is(after + 2, "("):
+                here, after = self._member(name, after + 2, here, bound, depth)
+                indexed = False
+            elif self._is(after, ".") and (name := self._named(after + 1)):
+                below = find(here, [name.text])
+                if isinstance(below, Lost):
+                    self._lost(below, [name])
+                here, after = ANY if isinstance(below, Lost) else below, after + 2
+                if indexed and here.kind in ("date", "timestamp") and not self._is(after, "."):
+                    self.scan.spans.append((start, name.end))
+            else:
+                break
+        return after
+
+    def _inside(self, here: Field, opening: int, close: int) -> Field:
+        if here.kind == "list":
+            return here.item or ANY
+        key = self.found[opening + 1] if close == opening + 2 else None
+        if here.kind == "map" and here.fields is not None and key is not None and key.kind == "string":
+            name = key.text.strip("\"'")
+            if (below := here.child(name)) is not None:
+                return below
+            self._say(key, "TB204", f'there is no "{name}"{did_you_mean(name, here.fields)}', nearest(name, here.fields))
+        return ANY
+
+    def _method(self, at: int, end: int, bound: Mapping[str, Field], depth: int) -> int:
+        """A call on something that is no chain of names, such as a literal: `"a".contains(…)`."""
+        name = self._named(at + 1)
+        if name is None or not self._is(at + 2, "("):
+            return at + 2 if name else at + 1
+        here, after = self._member(name, at + 2, ANY, bound, depth)
+        return self._rest(after, end, here, bound, depth, name.start)
+
+    def _call(self, at: int, end: int, bound: Mapping[str, Field], depth: int) -> int:
+        name = self.found[at]
+        close = closing(self.found, at + 1)
+        if name.text in LATER:
+            self._say(name, "TB111", f"{name.text}() is part of format 1 but not available in this version yet")
+        elif name.text in MEMBERS and name.text not in GLOBALS:
+            self._say(name, "TB208", f"{name.text}() is written behind a value: x.{name.text}(…)", f"x.{name.text}(…)")
+        elif name.text not in GLOBALS:
+            known = {**{g: g for g in GLOBALS}, **{m: m for m in MEMBERS}, "lower": "x.lowerAscii()", "upper": "x.upperAscii()"}
+            guess = known.get(nearest(name.text, known) or "")
+            self._say(
+                name, "TB208", f"there is no function {name.text}()" + (f'; did you mean "{guess}"?' if guess else ""), guess
+            )
+        self._range(at + 2, min(close, end), bound, depth, name.text == "has")
+        return self._rest(close + 1, end, ANY, bound, depth, name.start)
+
+    def _member(self, name: Token, opening: int, here: Field, bound: Mapping[str, Field], depth: int) -> tuple[Field, int]:
+        close = closing(self.found, opening)
+        variable = self._named(opening + 1)
+        if name.text in MACROS and variable is not None and self._is(opening + 2, ","):
+            return self._macro(name, variable, opening, close, here, bound, depth), close + 1
+        if name.text not in MEMBERS and name.text not in MACROS:
+            self._say(
+                name,
+                "TB208",
+                f"there is no function .{name.text}(){did_you_mean(name.text, MEMBERS)}",
+                nearest(name.text, MEMBERS),
+            )
+        self._range(opening + 1, close, bound, depth, False)
+        return ANY, close + 1
+
+    def _macro(
+        self, name: Token, variable: Token, opening: int, close: int, here: Field, bound: Mapping[str, Field], depth: int
+    ) -> Field:
+        self.scan.macros += 1
+        self.scan.macro_depth = max(self.scan.macro_depth, depth + 1)
+        if depth + 1 > MAX_MACRO_DEPTH:
+            self._say(name, "TB211", f"more than {MAX_MACRO_DEPTH} list functions within each other; split the expression")
+            return ANY
+        if variable.text.startswith("_") or variable.text in KEYWORDS:
+            self._say(variable, "TB203", f'"{variable.text}" cannot name a list item; begin with a letter')
+        item = here.item or ANY if here.kind == "list" else TEXT if here.kind == "map" else ANY
+        self._range(opening + 3, close, {**bound, variable.text: item}, depth + 1, False)
+        return here if name.text == "filter" else Field("list", item=ANY) if name.text == "map" else ANY
+
+    def _guarded(self, at: int, after: int) -> bool:
+        def compares(sign: int, null: int) -> bool:
+            return (self._is(sign, "==") or self._is(sign, "!=")) and (n := self._named(null)) is not None and n.text == "null"
+
+        return compares(after, after + 1) or (at >= 2 and compares(at - 1, at - 2))
+
+    def _number_beside(self, path: Path, at: int, after: int) -> None:
+        """`money > 0` does not compile and `"0.00" != 0` is silently true: both are refused with the mend."""
+        if path.field.kind not in ("money", "any") or not self._compared_with_number(at, after):
+            return
+        if path.field.kind == "money":
+            mend = f'money({path.text}), and money("…") around the number'
+            self._say_at(path.start, "TB210", f"{path.text} is money, kept as decimal text; write {mend}", mend)
+        else:
+            mend = f"int({path.text}) or double({path.text})"
+            self._say_at(path.start, "TB210", f"{path.text} has no known type; before comparing with a number write {mend}", mend)
+
+    def _compared_with_number(self, at: int, after: int) -> bool:
+        def number(index: int) -> bool:
+            return 0 <= index < len(self.found) and self.found[index].kind == "number"
+
+        behind = after < len(self.found) and self.found[after].text in COMPARISONS
+        before = at >= 1 and self.found[at - 1].text in COMPARISONS
+        return (behind and (number(after + 1) or (self._is(after + 1, "-") and number(after + 2)))) or (before and number(at - 2))
+
+    def _lost(self, lost: Lost, names: list[Token], behind: str = "") -> None:
+        token = names[lost.index]
+        known = lost.owner.fields or {}
+        if lost.owner is self.scope and token.text in _ELSEWHERE:
+            self._say(token, *_ELSEWHERE[token.text])
+            return
+        if lost.owner is self.scope:
+            self._say(
+                token, "TB203", f'there is no "{token.text}" here{did_you_mean(token.text, known)}', nearest(token.text, known)
+            )
+            return
+        if lost.owner.called == "steps":
+            self._step(token, known)
+            return
+        guess = nearest(token.text, known)
+        full = ".".join((*lost.within, token.text))
+        mend = f'; did you mean "{".".join((*lost.within, guess))}"?' if guess else self._offer(known)
+        owner = lost.called or (f"an item of the list ({behind})" if behind else "this value")
+        if lost.owner.kind not in ("map", "any"):
+            self._say(
+                token, "TB204", f'{owner}: "{".".join(lost.within) or owner}" is {lost.owner.kind} and has no fields{mend}', guess
+            )
+            return
+        self._say(token, "TB204", f'{owner} has no field "{full}"{mend}', guess)
+
+    def _step(self, token: Token, known: Mapping[str, Field]) -> None:
+        where = "no earlier step" if known else "no step before this place, so no"
+        self._say(token, "TB206", f'there is {where} "{token.text}"{did_you_mean(token.text, known)}', nearest(token.text, known))
+
+    def _offer(self, known: Mapping[str, Field]) -> str:
+        return f"; it has {', '.join(sorted(known))}" if 0 < len(known) <= 8 else ""
+
+    def _say(self, token: Token, code: str, message: str, suggestion: str | None = None) -> None:
+        self._say_at(token.start, code, message, suggestion)
+
+    def _say_at(self, offset: int, code: str, message: str, suggestion: str | None = None) -> None:
+        self.scan.findings.append(Finding(offset, code, message, suggestion))

@@ -1,0 +1,1 @@
+"""How we reach a system: the Procore connector, its catalogue, quota and the destinations."""

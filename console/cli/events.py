@@ -1,0 +1,43 @@
+"""`tieback events …`"""
+
+from __future__ import annotations
+
+import click
+
+from console.cli import story
+from console.cli.family import Family
+from console.cli.output import json_option, listing, listing_options, show_json
+from console.verbs import showing
+from console.verbs.at_hand import at_hand
+
+COLUMNS = {
+    "ID": "id", "RECEIVED": "received_at", "STATE": "state", "CONNECTOR": "connector", "RESOURCE": "resource_name",
+    "VERB": "action", "RECORD": "resource_id", "WHY": "reason",
+}  # fmt: skip
+STATES = ("received", "matched", "ignored", "unsupported", "quarantined")
+
+events = Family(name="events", help="What the deliveries said, and what became of it.")
+
+
+@events.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only events in this state.")
+@click.option("--connector", help="Only events of this connector.")
+@listing_options
+def list_(state: str | None, connector: str | None, limit: int, as_json: bool) -> None:
+    """List events, newest first; a delivery is shown from the moment it is kept."""
+    with at_hand() as here:
+        rows = showing.events(here, limit=limit, state=state, connector=connector)
+    listing(rows, COLUMNS, as_json=as_json, empty="There is no such event.")
+
+
+@events.command()
+@click.argument("id", type=int)
+@json_option
+def show(id: int, as_json: bool) -> None:
+    """Tell the whole story of one event: what was sent, why each automation did or did not run, and the runs."""
+    with at_hand() as here:
+        found = showing.event(here, id)
+    if as_json:
+        show_json(found)
+    else:
+        story.event(found)

@@ -1,0 +1,92 @@
+"""`tieback rules …`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from automations import checking
+from config import settings
+from console.cli.family import Family
+from console.cli.output import json_option, listing, listing_options, say, show_json
+from console.verbs import ruling
+from console.verbs.at_hand import at_hand
+
+COLUMNS = {"NAME": "name", "STATE": "state", "STAGE": "stage", "VERSION": "version", "FILE": "file", "TITLE": "title"}
+RESOURCES = {
+    "NAME": "name", "SCOPE": "scope", "WEBHOOK": "webhook", "INCREMENTAL": "incremental", "DELETIONS": "deletions",
+    "BATCH": "batch", "FIELDS": "fields", "NOTE": "note",
+}  # fmt: skip
+FORMATS = {"text": checking.as_text, "json": checking.as_json, "github": checking.as_github}
+
+rules = Family(name="rules", help="Check, list and apply automations.")
+
+
+@rules.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="github marks the lines of a pull request.",
+)
+def check(paths: tuple[Path, ...], form: str) -> int:
+    """Say everything that is wrong in automations, connectors and destinations; without a path, in the site.
+
+    Calls nobody and needs no secret. Exit 1 when there is an error.
+    """
+    checked = ruling.check(settings.load(), paths)
+    text = FORMATS[form](checked)
+    if text:
+        click.echo(text)
+    return 0 if checked.ok else 1
+
+
+@rules.command("list")
+@listing_options
+def list_(limit: int, as_json: bool) -> None:
+    """List automations with the version in force; a broken file's message is in --json."""
+    with at_hand() as here:
+        rows = ruling.listed(here)[:limit]
+    listing(
+        rows, COLUMNS, as_json=as_json, empty="There is no automation yet. Put one into automations/, then: tieback rules apply"
+    )
+
+
+@rules.command()
+def apply() -> int:
+    """Put the site in force now instead of within five seconds. Exit 1 when a file does not load; its last good version stays."""
+    with at_hand(makes=True) as here:
+        messages = ruling.apply(here)
+        rows = ruling.listed(here)
+    for message in messages:
+        say(message)
+    good = sum(row["state"] != "broken" for row in rows)
+    say(f"{good} in force, {len(messages)} file{'' if len(messages) == 1 else 's'} broken")
+    return 1 if messages else 0
+
+
+@rules.command()
+@click.argument("what", type=click.Choice(["resources"]))
+@click.argument("name", required=False)
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
+@json_option
+def schema(what: str, name: str | None, limit: int, as_json: bool) -> None:
+    """Show which resources Procore has: webhooks, incremental reading, deletions, reading in batches; or the fields of one."""
+    if name is None:
+        listing(ruling.resources()[:limit], RESOURCES, as_json=as_json, empty="")
+        return
+    found = ruling.resource(name)
+    if as_json:
+        show_json(found)
+        return
+    fields = found.pop("fields")
+    listing(
+        [found], {"NAME": "name", "TABLE": "table", "SCOPE": "scope", "LIST": "list", "SHOW": "show"}, as_json=False, empty=""
+    )
+    say("fields: open, not known to Tieback" if fields is None else "fields (? may be null):")
+    for path, kind in (fields or {}).items():
+        say(f"  {path:40} {kind}")

@@ -1,0 +1,35 @@
+"""What a person does to runs. No bell is rung: the relay finds what is due a moment later."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from config.errors import ConfigError
+from console.verbs.at_hand import AtHand
+from store import audit, runs
+from store.session import writing
+
+
+def retry(here: AtHand, id: int) -> None:
+    """Make a failed, parked or cancelled run due again. Raises: ConfigError when it is in another state."""
+    with writing(here.engine) as db:
+        state = _state(db, id)
+        if not runs.again(db, id):
+            raise ConfigError(f"run {id} is {state}; only one that is failed, parked or cancelled can be tried again.")
+        audit.note(db, here.actor, "run retried", str(id))
+
+
+def cancel(here: AtHand, id: int, reason: str) -> None:
+    """End a waiting or parked run. Raises: ConfigError when it is running or finished."""
+    with writing(here.engine) as db:
+        state = _state(db, id)
+        if not runs.cancel(db, id, reason):
+            raise ConfigError(f"run {id} is {state}; only one that is waiting or parked can be cancelled.")
+        audit.note(db, here.actor, "run cancelled", str(id), {"reason": reason})
+
+
+def _state(db: Connection, id: int) -> str:
+    row = runs.get(db, id)
+    if row is None:
+        raise ConfigError(f"there is no run {id}. List them: tieback runs list")
+    return str(row.state)

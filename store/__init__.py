@@ -1,0 +1,1 @@
+"""Everything that is kept: models, sessions, migrations and every query."""

@@ -1,0 +1,40 @@
+"""Who changed what, in a chain: each row's hash covers the one before it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from store.models import Audit
+
+
+def note(db: Connection, actor: str, verb: str, subject: str, detail: dict[str, Any] | None = None) -> None:
+    """Add a row. `actor` is such as `cli:ana`, `relay`, `webhook`; `detail` must hold no secret."""
+    if db.dialect.name == "postgresql":
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("tieback audit", 0))))
+    last = db.scalar(select(Audit.hash).order_by(Audit.id.desc()).limit(1)) or ""
+    values = {"actor": actor, "verb": verb, "subject": subject, "detail": detail}
+    db.execute(insert(Audit).values({**values, "hash": _link(last, values)}))
+
+
+def broken_at(db: Connection) -> int | None:
+    """The id of the first row that does not fit the one before it; None when the chain holds."""
+    last = ""
+    for row in db.execute(select(Audit.__table__).order_by(Audit.id)):
+        values = {"actor": row.actor, "verb": row.verb, "subject": row.subject, "detail": row.detail}
+        if row.hash != _link(last, values):
+            return int(row.id)
+        last = row.hash
+    return None
+
+
+def newest(db: Connection, limit: int) -> list[Any]:
+    return list(db.execute(select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)))
+
+
+def _link(last: str, values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256((last + text).encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""Automations and other site files as they were last loaded, and which version is in force."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Text, cast, delete, select, update
+
+from store.events import insert
+from store.models import Automation, Fact, SiteFile, Version
+
+
+@dataclass(frozen=True)
+class Active:
+    """A version in force."""
+
+    name: str
+    version_id: int
+    file: str
+    source: str
+
+
+def content_hash(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def activate(db: Connection, name: str, file: str, source: str) -> bool:
+    """Put a text in force. True when that changed something."""
+    digest = content_hash(source)
+    known = {"automation": name, "hash": digest}
+    db.execute(insert(db, Version).values({**known, "file": file, "source": source}).on_conflict_do_nothing())
+    version_id = db.scalar(select(Version.id).where(Version.automation == name, Version.hash == digest))
+    now_there = db.execute(select(Automation.__table__).where(Automation.name == name)).first()
+    if now_there is not None and now_there.version_id == version_id and now_there.broken is None and now_there.state != "removed":
+        return False
+    state = now_there.state if now_there is not None and now_there.state == "paused" else "active"
+    values = {"version_id": version_id, "broken": None, "state": state}
+    upsert = insert(db, Automation).values({"name": name, **values})
+    db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_=values))
+    return True
+
+
+def note_broken(db: Connection, name: str, message: str) -> bool:
+    """The file of this automation does not load; what was in force stays so. True when that is news."""
+    row = db.execute(select(Automation.__table__).where(Automation.name == name)).first()
+    if row is not None and row.broken == message:
+        return False
+    upsert = insert(db, Automation).values({"name": name, "version_id": None, "broken": message})
+    db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"broken": message}))
+    return True
+
+
+def keep_only(db: Connection, names: set[str]) -> list[str]:
+    """Retire automations whose file is gone; returns their names. Their runs and versions stay."""
+    gone = select(Automation.name).where(Automation.name.not_in(names), Automation.state != "removed")
+    retired = list(db.scalars(gone))
+    if retired:
+        db.execute(update(Automation).where(Automation.name.in_(retired)).values(state="removed"))
+    return retired
+
+
+def active(db: Connection) -> list[Active]:
+    rows = db.execute(
+        select(Automation.name, Version.id, Version.file, Version.source)
+        .join(Version, Version.id == Automation.version_id)
+        .where(Automation.state == "active")
+        .order_by(Automation.name)
+    )
+    return [Active(row.name, row.id, row.file, row.source) for row in rows]
+
+
+def every(db: Connection) -> list[Any]:
+    """All automations with state, version hash and the message of a broken file."""
+    return list(
+        db.execute(
+            select(Automation.__table__, Version.hash, Version.file, Version.source)
+            .outerjoin(Version, Version.id == Automation.version_id)
+            .where(Automation.state != "removed")
+            .order_by(Automation.name)
+        )
+    )
+
+
+def version(db: Connection, id: int) -> Any:
+    return db.execute(select(Version.__table__).where(Version.id == id)).one()
+
+
+def keep_site_file(db: Connection, path: str, source: str, broken: str | None) -> bool:
+    """A site file as read. A broken one keeps its last good text beside the message. True when that is news."""
+    row = db.execute(select(SiteFile.__table__).where(SiteFile.path == path)).first()
+    good = source if broken is None else (row.source if row is not None else "")
+    if row is not None and (row.source, row.broken) == (good, broken):
+        return False
+    upsert = insert(db, SiteFile).values({"path": path, "source": good, "broken": broken})
+    db.execute(upsert.on_conflict_do_update(index_elements=["path"], set_={"source": good, "broken": broken}))
+    return True
+
+
+def forget_site_files(db: Connection, keep: set[str]) -> bool:
+    return db.execute(delete(SiteFile).where(SiteFile.path.not_in(keep))).rowcount > 0
+
+
+def site_files(db: Connection, folder: str) -> list[Any]:
+    """Rows of one folder of the site, such as `destinations`, by path."""
+    return list(db.execute(select(SiteFile.__table__).where(SiteFile.path.like(f"{folder}/%")).order_by(SiteFile.path)))
+
+
+def fact(db: Connection, name: str, default: str = "0") -> str:
+    return db.scalar(select(Fact.value).where(Fact.name == name)) or default
+
+
+def set_fact(db: Connection, name: str, value: str) -> None:
+    upsert = insert(db, Fact).values({"name": name, "value": value})
+    db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+def generation(db: Connection) -> int:
+    """Grows with each change of automations, connectors or site files; processes reload when it does."""
+    return int(fact(db, "generation"))
+
+
+def changed(db: Connection) -> None:
+    """Tell every process that what it has loaded is old."""
+    upsert = insert(db, Fact).values({"name": "generation", "value": "1"})
+    grown = cast(cast(Fact.value, Integer) + 1, Text)
+    db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"value": grown}))

@@ -1,0 +1,115 @@
+"""Deliveries: kept as they came, many in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, or_, select, text, update
+
+from store.models import Delivery
+from store.session import retrying, writing
+from store.types import now
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What the door hands over. `state` is `received`, or `quarantined`/`ignored` with a reason."""
+
+    connector: str
+    hook_key: str
+    delivery_key: str
+    raw: bytes
+    content_type: str
+    state: str = "received"
+    reason: str | None = None
+
+
+_COLUMNS = "connector, hook_key, delivery_key, raw, content_type, state, reason, received_at, lost"
+_MANY = text(
+    f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (constant text)
+    "SELECT *, clock_timestamp(), 0 FROM unnest(CAST(:connector AS text[]), CAST(:hook_key AS text[]), "
+    "CAST(:delivery_key AS text[]), CAST(:raw AS bytea[]), CAST(:content_type AS text[]), "
+    "CAST(:state AS text[]), CAST(:reason AS text[])) "
+    "ON CONFLICT DO NOTHING RETURNING id, state"
+)
+_ONE = text(
+    f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (constant text)
+    "VALUES (:connector, :hook_key, :delivery_key, :raw, :content_type, :state, :reason, "
+    "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000', 0) ON CONFLICT DO NOTHING RETURNING id, state"
+)
+
+
+@retrying
+def keep(engine: Engine, arrivals: Sequence[Arrival]) -> list[int]:
+    """Commit deliveries durably; returns the ids that are new and wait to be sorted.
+
+    One already kept under its key is absorbed: repeating the call is safe. The insert decides who is
+    first, since two processes may hold the same delivery.
+    """
+    # One order for all writers, so that two groups with common keys cannot deadlock.
+    ordered = sorted(arrivals, key=lambda a: (a.connector, a.delivery_key))
+    with writing(engine) as db:
+        return [row.id for row in _insert(db, ordered) if row.state == "received"]
+
+
+def _insert(db: Connection, arrivals: Sequence[Arrival]) -> list[Any]:
+    rows = [vars(arrival) for arrival in arrivals]
+    if db.dialect.name == "postgresql":
+        return list(db.execute(_MANY, {name: [row[name] for row in rows] for name in rows[0]}))
+    return [kept for row in rows if (kept := db.execute(_ONE, row).first())]
+
+
+def take(db: Connection, id: int) -> Any | None:
+    """The delivery, locked for this transaction, if it still waits to be sorted."""
+    return db.execute(
+        select(Delivery.__table__).where(Delivery.id == id, Delivery.state == "received").with_for_update(skip_locked=True)
+    ).first()
+
+
+def mark(db: Connection, id: int, state: str, reason: str | None) -> None:
+    db.execute(
+        update(Delivery)
+        .where(Delivery.id == id, Delivery.state == "received")
+        .values(state=state, reason=reason, sorted_at=now())
+    )
+
+
+def to_ring(db: Connection, *, limit: int, grace_s: float, again_after_s: float) -> list[int]:
+    """Ids that wait to be sorted and nobody was rung for lately; marks them as rung."""
+    due = (
+        select(Delivery.id)
+        .where(Delivery.state == "received", Delivery.received_at <= now(-grace_s))
+        .where(or_(Delivery.rung_at.is_(None), Delivery.rung_at < now(-again_after_s)))
+        .order_by(Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(db.scalars(due))
+    if ids:
+        # `lost` counts rings without an outcome: a body that ends the worker each time must not loop for ever.
+        db.execute(update(Delivery).where(Delivery.id.in_(ids)).values(rung_at=now(), lost=Delivery.lost + 1))
+    return ids
+
+
+def put_aside_poison(db: Connection, limit: int = 20) -> int:
+    """Quarantine what was rung for `limit` times and never sorted. Returns how many."""
+    reason = f"put aside: sorting it ended the worker {limit} times"
+    return db.execute(
+        update(Delivery)
+        .where(Delivery.state == "received", Delivery.lost >= limit)
+        .values(state="quarantined", reason=reason, sorted_at=now())
+    ).rowcount
+
+
+def anything_waits(db: Connection) -> bool:
+    return db.scalar(select(Delivery.id).where(Delivery.state == "received").limit(1)) is not None
+
+
+def oldest_waiting_s(db: Connection) -> float:
+    """Seconds since the oldest unsorted delivery arrived; 0 when none waits."""
+    row = db.execute(
+        select(Delivery.received_at, now()).where(Delivery.state == "received").order_by(Delivery.id).limit(1)
+    ).first()
+    return 0.0 if row is None else max(0.0, (row[1] - row[0]).total_seconds())

@@ -1,0 +1,55 @@
+"""Events, and the runs and fetches that sorting one makes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.models import Event, Fetch, Run
+from store.types import now
+
+
+def insert(db: Connection, table: Any) -> Any:
+    """The dialect's own INSERT, which knows ON CONFLICT."""
+    return (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def add(db: Connection, values: Mapping[str, Any]) -> int | None:
+    """Keep an event; None when its key is known already, whichever delivery brought it first."""
+    made = db.execute(insert(db, Event).values(dict(values)).on_conflict_do_nothing().returning(Event.id)).first()
+    return None if made is None else int(made.id)
+
+
+def settle(db: Connection, id: int, state: str, reason: str | None, reasons: Mapping[str, Any] | None) -> None:
+    db.execute(update(Event).where(Event.id == id).values(state=state, reason=reason, reasons=dict(reasons) if reasons else None))
+
+
+def get(db: Connection, id: int) -> Any | None:
+    return db.execute(select(Event.__table__).where(Event.id == id)).first()
+
+
+def of_delivery(db: Connection, delivery_id: int) -> list[Any]:
+    return list(db.execute(select(Event.__table__).where(Event.delivery_id == delivery_id).order_by(Event.id)))
+
+
+def add_run(db: Connection, values: Mapping[str, Any], *, due: bool) -> int | None:
+    """Keep a run, due now or waiting for its fetch; None when this automation already has one for the event."""
+    row = {**values, "run_after": now() if due else None}
+    made = db.execute(insert(db, Run).values(row).on_conflict_do_nothing().returning(Run.id)).first()
+    return None if made is None else int(made.id)
+
+
+def want_fetch(db: Connection, values: Mapping[str, Any], newest: dt.datetime) -> int:
+    """The waiting fetch of a record, made or joined. A new event makes it due at once and starts its re-reads anew."""
+    statement = insert(db, Fetch).values({**values, "newest": newest, "run_after": now()})
+    later = case((Fetch.newest < statement.excluded.newest, statement.excluded.newest), else_=Fetch.newest)
+    statement = statement.on_conflict_do_update(
+        index_elements=["connector", "resource", "record_id"],
+        index_where=Fetch.state == "waiting",
+        set_={"newest": later, "run_after": now(), "reread": 0, "rung_at": None},
+    ).returning(Fetch.id)
+    return int(db.execute(statement).one().id)

@@ -1,0 +1,125 @@
+"""Claim, renew, finish and reap: one mechanism for everything that a worker holds for a while.
+
+A claim is one conditional UPDATE that raises the fence. Whoever claims holds a `Held`; each later
+write repeats its fence, so what a frozen or dead holder left behind matches nothing. Only the
+database's clock counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, or_, select, update
+
+from config.errors import LostLease
+from store.models import Fetch, Run, Timer
+from store.types import now
+
+Work = type[Run] | type[Fetch] | type[Timer]
+LEASE_S = 30
+LOST_LIMIT = 5
+
+
+@dataclass(frozen=True)
+class Held:
+    """A claim: this worker may act on row `id` as long as the row carries `fence`."""
+
+    work: Work
+    id: int
+    fence: int
+    attempt: int
+
+
+def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnElement[bool]) -> Held | None:
+    """Take a due row; None when it is not due, is held, or is finished (then there is nothing to do)."""
+    row = db.execute(
+        update(work)
+        .where(work.id == id, work.state == "waiting", work.run_after <= now(), *conditions)
+        .values(
+            state="running", fence=work.fence + 1, attempt=work.attempt + 1, holder=holder, lease_until=now(LEASE_S), rung_at=None
+        )
+        .returning(work.fence, work.attempt)
+    ).first()
+    return None if row is None else Held(work, id, row.fence, row.attempt)
+
+
+def renew(db: Connection, held: Held) -> None:
+    """Push the lease out, and prove inside this transaction that it is still ours. Raises: LostLease."""
+    _held(db, held, {"lease_until": now(LEASE_S)})
+
+
+def finish(db: Connection, held: Held, state: str, **values: Any) -> None:
+    """Let go for good, in the transaction that keeps the outcome. Raises: LostLease."""
+    _held(db, held, {"state": state, "finished_at": now(), "lease_until": None, "holder": None, "run_after": None, **values})
+
+
+def put_back(db: Connection, held: Held, after_s: float, *, counts: bool, **values: Any) -> None:
+    """Let go until `after_s` seconds from now. Raises: LostLease.
+
+    `counts` False gives the attempt back: a wait is no failure.
+    """
+    attempt = held.attempt if counts else held.attempt - 1
+    due = {"state": "waiting", "run_after": now(after_s), "lease_until": None, "holder": None, "rung_at": None}
+    _held(db, held, {**due, "attempt": attempt, "lost": 0, **values})
+
+
+def _held(db: Connection, held: Held, values: dict[str, Any]) -> None:
+    work = held.work
+    done = db.execute(update(work).where(work.id == held.id, work.fence == held.fence, work.state == "running").values(values))
+    if done.rowcount != 1:
+        raise LostLease(f"{work.__tablename__} {held.id}: the lease of fence {held.fence} has passed to somebody else")
+
+
+def reap(db: Connection, work: Work, *, parked: str) -> int:
+    """Make rows whose holder vanished due again; after five such losses put them aside as `parked`. Returns how many."""
+    expired = (work.state == "running", work.lease_until < now())
+    spent = work.lost >= LOST_LIMIT
+    values: dict[Any, Any] = {
+        work.lost: work.lost + 1,
+        work.state: case((spent, parked), else_="waiting"),
+        work.run_after: case((spent, None), else_=now()),
+        work.finished_at: case((spent, now()), else_=None),
+        work.holder: None,
+        work.lease_until: None,
+        work.rung_at: None,
+    }
+    if work is not Timer:
+        reason = f"put aside: it ended the worker {LOST_LIMIT + 1} times (killed, out of memory or frozen)"
+        values[work.reason] = case((spent, reason), else_=work.reason)  # type: ignore[union-attr]
+    return db.execute(update(work).where(*expired).values(values)).rowcount
+
+
+def to_ring(db: Connection, work: Work, *, limit: int, grace_s: float, again_after_s: float) -> list[tuple[int, str]]:
+    """(id, lane) of due rows that nobody was rung for lately, oldest first; marks them as rung.
+
+    Whoever makes a row due rings by itself; `grace_s` leaves it the time to, so that few are rung twice.
+    """
+    due = (
+        select(work.id)
+        .where(work.state == "waiting", work.run_after <= now(-grace_s))
+        .where(or_(work.rung_at.is_(None), work.rung_at < now(-again_after_s)))
+        .order_by(work.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(db.scalars(due))
+    if not ids:
+        return []
+    rows = db.execute(update(work).where(work.id.in_(ids)).values(rung_at=now()).returning(work.id, work.lane))
+    return sorted((row.id, row.lane) for row in rows)
+
+
+def anything_due(db: Connection, work: Work) -> bool:
+    """A cheap look before `to_ring` or `reap`: is there a due or an expired row?"""
+    due = (work.state == "waiting") & (work.run_after <= now())
+    expired = (work.state == "running") & (work.lease_until < now())
+    return db.scalar(select(work.id).where(or_(due, expired)).limit(1)) is not None
+
+
+def oldest_due_s(db: Connection, work: Work) -> float:
+    """How many seconds the longest-waiting due row has been due; 0 when none is."""
+    oldest, here = db.execute(
+        select(work.run_after, now()).where(work.state == "waiting", work.run_after <= now()).order_by(work.run_after).limit(1)
+    ).first() or (None, None)
+    return 0.0 if oldest is None or here is None else max(0.0, (here - oldest).total_seconds())

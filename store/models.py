@@ -1,0 +1,383 @@
+"""Our own tables. Users' tables are not here: `store/tables.py` makes them as rules ask for them.
+
+What is queued (deliveries, fetches, runs, timers) is a row with a state; what a worker holds carries
+`fence` and `lease_until`. `docs/architecture.md` draws how a change travels through them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from store.types import Bytes, Instant, Json, Key, now
+
+Text64 = String(64)
+Text200 = String(200)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dt.datetime: Instant(), str: Text(), dict[str, Any]: Json, list[Any]: Json, bytes: Bytes}
+
+
+class Leased:
+    """Work that one worker holds at a time. `fence` grows at each claim; a late commit with an old one matches nothing.
+
+    `attempt` counts claims that were not given back, `lost` those whose holder vanished.
+    `run_after` None means: not due until something else happens.
+    """
+
+    state: Mapped[str] = mapped_column(Text64, default="waiting")
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    lost: Mapped[int] = mapped_column(Integer, default=0)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    holder: Mapped[str | None] = mapped_column(Text200)
+    lease_until: Mapped[dt.datetime | None]
+    run_after: Mapped[dt.datetime | None]
+    rung_at: Mapped[dt.datetime | None]
+    lane: Mapped[str] = mapped_column(Text64, default="webhook")
+
+
+class Connector(Base):
+    """A configured connection to one company; `config` holds no secret, `sealed` holds them encrypted."""
+
+    __tablename__ = "tieback_connectors"
+    name: Mapped[str] = mapped_column(Text64, primary_key=True)
+    source: Mapped[str] = mapped_column(Text64)  # file | store
+    config: Mapped[dict[str, Any]]
+    sealed: Mapped[dict[str, Any] | None]
+    state: Mapped[str] = mapped_column(Text64, default="active")  # active | paused | needs attention | removed
+    reason: Mapped[str | None]
+    verdict: Mapped[dict[str, Any] | None]
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
+
+
+class Hook(Base):
+    """A webhook subscription we keep at Procore. `key` is the unguessable part of our URL.
+
+    `sealed` is a list of `{"secret", "until"}`: several may be valid while one is rotated.
+    """
+
+    __tablename__ = "tieback_hooks"
+    key: Mapped[str] = mapped_column(Text64, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64, index=True)
+    company_id: Mapped[str] = mapped_column(Text64)
+    project_id: Mapped[str] = mapped_column(Text64, default="")
+    procore_id: Mapped[str | None] = mapped_column(Text64)
+    sealed: Mapped[list[Any]]
+    status: Mapped[str] = mapped_column(Text64, default="planned")  # planned | active | disabled | missing | removed
+    removed_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
+    __table_args__ = (
+        Index("ux_tieback_hooks_scope", "connector", "project_id", unique=True,
+              sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL")),
+    )  # fmt: skip
+
+
+class Delivery(Base):
+    """One POST, as it came. `delivery_key` is the event's id when it can be read, else the SHA-256 of the bytes."""
+
+    __tablename__ = "tieback_deliveries"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64)
+    hook_key: Mapped[str] = mapped_column(Text64)
+    delivery_key: Mapped[str] = mapped_column(Text200)
+    raw: Mapped[bytes]
+    content_type: Mapped[str] = mapped_column(Text200, default="")
+    state: Mapped[str] = mapped_column(Text64, default="received")  # received | sorted | ignored | quarantined
+    reason: Mapped[str | None]
+    received_at: Mapped[dt.datetime] = mapped_column(default=now())
+    sorted_at: Mapped[dt.datetime | None]
+    rung_at: Mapped[dt.datetime | None]
+    lost: Mapped[int] = mapped_column(Integer, default=0)
+    __table_args__ = (
+        UniqueConstraint("connector", "delivery_key", name="ux_tieback_deliveries_key"),
+        Index("ix_tieback_deliveries_due", "id",
+              sqlite_where=text("state = 'received'"), postgresql_where=text("state = 'received'")),
+        Index("ix_tieback_deliveries_received_at", "received_at"),
+    )  # fmt: skip
+
+
+class Event(Base):
+    """What a delivery (or a schedule, a sweep, a person) says, in canonical form. Ids are text."""
+
+    __tablename__ = "tieback_events"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64)
+    event_key: Mapped[str] = mapped_column(Text200)
+    delivery_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_deliveries.id"), index=True)
+    source: Mapped[str] = mapped_column(Text64)
+    action: Mapped[str] = mapped_column(Text64)
+    resource_name: Mapped[str] = mapped_column(Text200)
+    resource_id: Mapped[str] = mapped_column(Text64)
+    company_id: Mapped[str] = mapped_column(Text64)
+    project_id: Mapped[str] = mapped_column(Text64)
+    user_id: Mapped[str] = mapped_column(Text64)
+    app_id: Mapped[str] = mapped_column(Text200)
+    timestamp: Mapped[dt.datetime]
+    payload_version: Mapped[str] = mapped_column(Text64)
+    parent: Mapped[dict[str, Any] | None]
+    body: Mapped[dict[str, Any] | None]
+    state: Mapped[str] = mapped_column(Text64)  # matched | ignored | unsupported | quarantined
+    reason: Mapped[str | None]
+    reasons: Mapped[dict[str, Any] | None]  # automation -> why it did not run
+    hop: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    __table_args__ = (
+        UniqueConstraint("connector", "event_key", name="ux_tieback_events_key"),
+        Index("ix_tieback_events_record", "connector", "resource_name", "resource_id"),
+    )
+
+
+class Fetch(Leased, Base):
+    """A record that must be read again. One waiting row per record serves every run that waits for it."""
+
+    __tablename__ = "tieback_fetches"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64)
+    resource: Mapped[str] = mapped_column(Text200)
+    company_id: Mapped[str] = mapped_column(Text64)
+    project_id: Mapped[str] = mapped_column(Text64)
+    record_id: Mapped[str] = mapped_column(Text64)
+    parent: Mapped[dict[str, Any] | None]
+    event_id: Mapped[int] = mapped_column(ForeignKey("tieback_events.id"))
+    newest: Mapped[dt.datetime]  # the youngest event that waits for it
+    reread: Mapped[int] = mapped_column(Integer, default=0)
+    reason: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    finished_at: Mapped[dt.datetime | None]
+    __table_args__ = (
+        Index("ux_tieback_fetches_waiting", "connector", "resource", "record_id", unique=True,
+              sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_tieback_fetches_due", "run_after",
+              sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_tieback_fetches_held", "lease_until",
+              sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")),
+    )  # fmt: skip
+
+
+class Record(Base):
+    """A copy of a Procore object as it once was; a new row only when its content differs from the newest one."""
+
+    __tablename__ = "tieback_records"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64)
+    resource: Mapped[str] = mapped_column(Text200)
+    company_id: Mapped[str] = mapped_column(Text64)
+    project_id: Mapped[str] = mapped_column(Text64)
+    record_id: Mapped[str] = mapped_column(Text64)
+    record_hash: Mapped[str] = mapped_column(Text64)
+    updated_at: Mapped[str | None] = mapped_column(Text64)
+    body: Mapped[dict[str, Any]]
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_events.id"))
+    fetched_at: Mapped[dt.datetime] = mapped_column(default=now())
+    seen_at: Mapped[dt.datetime] = mapped_column(default=now())
+    deleted_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_tieback_records_newest", "connector", "resource", "record_id", "id"),)
+
+
+class Version(Base):
+    """One text of an automation, by content hash; runs stay with the version they began with."""
+
+    __tablename__ = "tieback_versions"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    automation: Mapped[str] = mapped_column(Text64)
+    hash: Mapped[str] = mapped_column(Text64)
+    file: Mapped[str] = mapped_column(Text200)
+    source: Mapped[str]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    __table_args__ = (UniqueConstraint("automation", "hash", name="ux_tieback_versions_hash"),)
+
+
+class Automation(Base):
+    """What of an automation is in force: its version, or why its file is broken."""
+
+    __tablename__ = "tieback_automations"
+    name: Mapped[str] = mapped_column(Text64, primary_key=True)
+    version_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_versions.id"))
+    state: Mapped[str] = mapped_column(Text64, default="active")  # active | paused | removed
+    broken: Mapped[str | None]  # the message of a file that does not load; the version above keeps running
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
+
+
+class SiteFile(Base):
+    """A file of the site other than an automation, as last read; references to secrets, never secrets."""
+
+    __tablename__ = "tieback_site_files"
+    path: Mapped[str] = mapped_column(Text200, primary_key=True)
+    source: Mapped[str]
+    broken: Mapped[str | None]
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
+
+
+class Fact(Base):
+    """Small facts about the whole: `generation` grows with each change that processes must notice."""
+
+    __tablename__ = "tieback_facts"
+    name: Mapped[str] = mapped_column(Text64, primary_key=True)
+    value: Mapped[str]
+
+
+class Run(Leased, Base):
+    """One automation on one event. `before_id` and `after_id` pin the copies it works with.
+
+    States: waiting, running, ok, failed, skipped, cancelled, parked.
+    """
+
+    __tablename__ = "tieback_runs"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("tieback_events.id"))
+    automation: Mapped[str] = mapped_column(Text64)
+    version_id: Mapped[int] = mapped_column(ForeignKey("tieback_versions.id"))
+    trigger: Mapped[str] = mapped_column(Text64)
+    stage: Mapped[str] = mapped_column(Text64)
+    connector: Mapped[str] = mapped_column(Text64)
+    record_key: Mapped[str] = mapped_column(Text200, default="")
+    fetch_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_fetches.id"), index=True)
+    before_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_records.id"))
+    after_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_records.id"))
+    reason: Mapped[str | None]
+    error: Mapped[dict[str, Any] | None]
+    lines: Mapped[list[Any] | None]  # each `if` line with its result and the values it saw
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    started_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
+    __table_args__ = (
+        UniqueConstraint("event_id", "automation", name="ux_tieback_runs_once"),
+        Index("ix_tieback_runs_due", "run_after",
+              sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_tieback_runs_held", "lease_until",
+              sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")),
+        Index("ix_tieback_runs_seen", "automation", "record_key", "after_id"),
+    )  # fmt: skip
+
+
+class Step(Base):
+    """How a step of a run ended; written once per attempt that got so far, the newest wins."""
+
+    __tablename__ = "tieback_steps"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("tieback_runs.id"))
+    path: Mapped[str] = mapped_column(Text200)
+    state: Mapped[str] = mapped_column(Text64)
+    attempt: Mapped[int] = mapped_column(Integer)
+    inputs: Mapped[Any | None] = mapped_column(Json)
+    output: Mapped[Any | None] = mapped_column(Json)
+    error: Mapped[dict[str, Any] | None]
+    duration_ms: Mapped[int] = mapped_column(Integer, default=0)
+    finished_at: Mapped[dt.datetime] = mapped_column(default=now())
+    __table_args__ = (Index("ix_tieback_steps_run", "run_id", "path"),)
+
+
+class Effect(Base):
+    """The ledger: a change in the outside world, known before it is made and unique by its key."""
+
+    __tablename__ = "tieback_effects"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    effect_key: Mapped[str] = mapped_column(Text64, unique=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("tieback_runs.id"), index=True)
+    step: Mapped[str] = mapped_column(Text200)
+    fence: Mapped[int] = mapped_column(Integer)
+    policy: Mapped[str] = mapped_column(Text64)
+    target: Mapped[str] = mapped_column(Text200)
+    summary: Mapped[str]
+    request_hash: Mapped[str] = mapped_column(Text64)
+    state: Mapped[str] = mapped_column(Text64)  # intent | applied | failed | uncertain
+    response: Mapped[Any | None] = mapped_column(Json)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    settled_at: Mapped[dt.datetime | None]
+
+
+class Call(Base):
+    """A call to a connector in one line, for operators; never a secret, never a body."""
+
+    __tablename__ = "tieback_calls"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    connector: Mapped[str] = mapped_column(Text64)
+    run_id: Mapped[int | None] = mapped_column(Key, index=True)
+    fetch_id: Mapped[int | None] = mapped_column(Key, index=True)
+    method: Mapped[str] = mapped_column(Text64)
+    path: Mapped[str]
+    status: Mapped[int | None] = mapped_column(Integer)
+    duration_ms: Mapped[int] = mapped_column(Integer)
+    request_id: Mapped[str | None] = mapped_column(Text200)
+    quota_left: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None]
+    at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
+
+
+class Timer(Leased, Base):
+    """Something to do at a time, once or every `every_s` seconds: keep hooks in order, validate, …"""
+
+    __tablename__ = "tieback_timers"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text64)
+    subject: Mapped[str] = mapped_column(Text200)
+    every_s: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None]
+    finished_at: Mapped[dt.datetime | None]
+    __table_args__ = (UniqueConstraint("kind", "subject", name="ux_tieback_timers_subject"),)
+
+
+class Token(Base):
+    """A connector's access token, sealed. `fetching_until` is the lock of whoever asks for a new one."""
+
+    __tablename__ = "tieback_tokens"
+    connector: Mapped[str] = mapped_column(Text64, primary_key=True)
+    sealed: Mapped[str | None]
+    expires_at: Mapped[dt.datetime | None]
+    holder: Mapped[str | None] = mapped_column(Text200)
+    fetching_until: Mapped[dt.datetime | None]
+
+
+class Quota(Base):
+    """What a connector's rate-limit headers last said, shared by every process."""
+
+    __tablename__ = "tieback_quota"
+    connector: Mapped[str] = mapped_column(Text64, primary_key=True)
+    window: Mapped[str] = mapped_column(Text64, primary_key=True)  # spike | hour
+    limit: Mapped[int] = mapped_column(Integer)
+    remaining: Mapped[int] = mapped_column(Integer)
+    reset_at: Mapped[dt.datetime]
+    blocked_until: Mapped[dt.datetime | None]
+
+
+class Beat(Base):
+    """A process that is alive; readiness asks how old the newest beat of each role is."""
+
+    __tablename__ = "tieback_beats"
+    holder: Mapped[str] = mapped_column(Text200, primary_key=True)
+    role: Mapped[str] = mapped_column(Text64)
+    beat_at: Mapped[dt.datetime] = mapped_column(default=now())
+    about: Mapped[dict[str, Any] | None]
+
+
+class ApiToken(Base):
+    """A bearer token for other programs; only its digest is kept."""
+
+    __tablename__ = "tieback_api_tokens"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(Text64, unique=True)
+    digest: Mapped[str] = mapped_column(Text64, unique=True)
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    revoked_at: Mapped[dt.datetime | None]
+    used_at: Mapped[dt.datetime | None]
+
+
+class Audit(Base):
+    """Who changed what. Each row's hash covers the one before, so a missing or altered row shows."""
+
+    __tablename__ = "tieback_audit"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[dt.datetime] = mapped_column(default=now())
+    actor: Mapped[str] = mapped_column(Text200)
+    verb: Mapped[str] = mapped_column(Text64)
+    subject: Mapped[str] = mapped_column(Text200)
+    detail: Mapped[dict[str, Any] | None]
+    hash: Mapped[str] = mapped_column(Text64)

@@ -1,0 +1,78 @@
+"""Runs with their steps and effects: what a worker keeps while it holds one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy import insert as plain_insert
+
+from store.events import insert
+from store.models import Effect, Run, Step
+from store.types import now
+
+
+def get(db: Connection, id: int) -> Any | None:
+    return db.execute(select(Run.__table__).where(Run.id == id)).first()
+
+
+def started(db: Connection, id: int) -> None:
+    db.execute(update(Run).where(Run.id == id).values(started_at=func.coalesce(Run.started_at, now())))
+
+
+def steps(db: Connection, run_id: int) -> list[Any]:
+    """Every kept result of a run's steps, oldest first; the last of a path is the one that counts."""
+    return list(db.execute(select(Step.__table__).where(Step.run_id == run_id).order_by(Step.id)))
+
+
+def add_step(db: Connection, values: dict[str, Any]) -> None:
+    db.execute(plain_insert(Step).values(values))
+
+
+def effects(db: Connection, run_id: int) -> list[Any]:
+    return list(db.execute(select(Effect.__table__).where(Effect.run_id == run_id).order_by(Effect.id)))
+
+
+def intend(db: Connection, values: dict[str, Any]) -> tuple[Any, bool]:
+    """The ledger's row for an effect, and whether this call wrote it. `failed` becomes a fresh intent again."""
+    made = db.execute(
+        insert(db, Effect).values({**values, "state": "intent"}).on_conflict_do_nothing().returning(Effect.id)
+    ).first()
+    key = Effect.effect_key == values["effect_key"]
+    if made is None:
+        again = {"state": "intent", "fence": values["fence"], "request_hash": values["request_hash"], "settled_at": None}
+        made = db.execute(update(Effect).where(key, Effect.state == "failed").values(again).returning(Effect.id)).first()
+    return db.execute(select(Effect.__table__).where(key)).one(), made is not None
+
+
+def settle(db: Connection, effect_key: str, state: str, response: Any) -> None:
+    """The outcome of an effect. One that is applied stays applied."""
+    db.execute(
+        update(Effect)
+        .where(Effect.effect_key == effect_key, Effect.state != "applied")
+        .values(state=state, response=response, settled_at=now())
+    )
+
+
+def again(db: Connection, id: int) -> bool:
+    """A person wants a finished run tried again: due now; steps that succeeded are not repeated.
+
+    False when it has not failed, or is not finished.
+    """
+    fresh = {"state": "waiting", "run_after": now(), "attempt": 0, "lost": 0, "rung_at": None, "finished_at": None}
+    done = db.execute(
+        update(Run)
+        .where(Run.id == id, Run.state.in_(("failed", "parked", "cancelled")))
+        .values({**fresh, "reason": None, "error": None})
+    )
+    return done.rowcount == 1
+
+
+def cancel(db: Connection, id: int, reason: str) -> bool:
+    """A person wants a waiting or parked run to end. False when it is running or finished."""
+    done = db.execute(
+        update(Run)
+        .where(Run.id == id, Run.state.in_(("waiting", "parked")))
+        .values(state="cancelled", reason=reason, finished_at=now(), run_after=None)
+    )
+    return done.rowcount == 1

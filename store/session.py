@@ -1,0 +1,155 @@
+"""The engine and its transactions.
+
+`reading` and `writing` are the only two ways in. On SQLite a writing transaction is BEGIN IMMEDIATE
+(a deferred one that reads first loses its write under contention) and writers of one process queue up
+on a lock, since SQLite's own waiting is a poll.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from config.errors import ConfigError
+from config.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+POOL_TIMEOUT_S = 2.0
+_writers: dict[str, threading.RLock] = {}
+
+
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """False for builds with the WAL-reset race, which can corrupt a database that several processes write.
+
+    Source: SQLite release notes; fixed in 3.51.3, 3.50.7 and 3.44.6.
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+
+
+def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
+    """An engine for `TIEBACK_DATABASE_URL`; nothing is connected yet.
+
+    Raises: ConfigError when the URL cannot be understood.
+    """
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        raise ConfigError(
+            "TIEBACK_DATABASE_URL cannot be read. Write sqlite:///path/to/file.db or postgresql://user@host/database."
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url.database or "")
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC"},
+    )
+
+
+def _sqlite(path: str) -> Engine:
+    if not path:
+        raise ConfigError("TIEBACK_DATABASE_URL names no file. Write sqlite:///path/to/file.db.")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder of the database {path} cannot be made ({error.strerror}). Check TIEBACK_DATABASE_URL."
+        ) from error
+    engine = create_engine(
+        f"sqlite:///{path}", pool_size=64, max_overflow=64, connect_args={"timeout": 30, "check_same_thread": False}
+    )
+    mode = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0].upper() != mode:
+            cursor.execute(f"PRAGMA journal_mode={mode}")
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "mmap_size=0"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        deferred = connection.get_execution_options().get("tieback_reading")
+        connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads; it never waits for a writer longer than SQLite needs to commit."""
+    with engine.connect().execution_options(tieback_reading=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that commits at the end of the block and rolls back on any error."""
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with _writers.setdefault(str(engine.url), threading.RLock()), engine.begin() as connection:
+        yield connection
+
+
+def retrying(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a whole transaction again when the database asks for it: deadlock, serialisation, lost connection.
+
+    The function must be one transaction whose repetition does no harm (unique keys, conditional updates):
+    when the link breaks during COMMIT nobody knows whether it took place.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        for left in (4, 3, 2, 1, 0):
+            try:
+                return function(*args, **kwargs)
+            except DBAPIError as error:
+                if not left or not passes_by_itself(error):
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * (5 - left))  # noqa: S311 (jitter, no secret)
+        raise AssertionError("unreachable")
+
+    return wrapper
+
+
+def passes_by_itself(error: DBAPIError) -> bool:
+    """True for deadlock (40P01), serialisation (40001), lock timeout (55P03) and a lost connection."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state in ("40P01", "40001", "55P03"):
+        return True
+    return error.connection_invalidated or (isinstance(error, OperationalError) and "database is locked" in str(error.orig))
+
+
+def explain(error: Exception, settings: Settings) -> str:
+    """One sentence for an operator about a database that does not answer, with the mend; never a password."""
+    from config.settings import without_password
+
+    where = without_password(settings.database_url)
+    cause = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+    if "disk is full" in cause or "No space left" in cause:
+        return f"the disk of the database {where} is full. Free some space; nothing acknowledged is lost."
+    if "readonly database" in cause or "unable to open" in cause:
+        return f"the database {where} cannot be written ({cause}). Check the folder's owner and rights."
+    if "not a database" in cause or "malformed" in cause:
+        return f"{where} is no SQLite database ({cause}). Point TIEBACK_DATABASE_URL elsewhere, or restore a backup."
+    return f"the database {where} does not answer ({cause}). Check that it runs and that TIEBACK_DATABASE_URL is right."

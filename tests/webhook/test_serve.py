@@ -1,0 +1,120 @@
+"""The server: connections are kept, stopping loses nothing, a crowd is thinned out."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import settings
+from config.errors import ConfigError
+from tests.webhook.door import Door, body, read_answer, request
+from webhook.app import create_app
+from webhook.serve import Server
+
+
+class SlowApp:
+    """A WSGI application whose answer waits for the test."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.may_answer = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.entered.set()
+        self.may_answer.wait(10)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[tuple[SlowApp, Server, socket.socket]]:
+    app = SlowApp()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(app, listener, settings.load({}, tmp_path), threads=4, connections=50)
+    server.start()
+    yield app, server, listener
+    app.may_answer.set()
+    server.stop()
+    listener.close()
+
+
+def test_one_connection_carries_many_deliveries(door: Door) -> None:
+    with door.connect() as sock:
+        for n in range(5):
+            sock.sendall(request("POST", f"/webhooks/{door.key}", body(id=str(n))))
+            assert read_answer(sock).status == 204
+    assert len(door.kept()) == 5
+
+
+def test_a_connection_is_closed_when_the_client_asks_for_it(door: Door) -> None:
+    with door.connect() as sock:
+        sock.sendall(request("POST", f"/webhooks/{door.key}", body(), {"Connection": "close"}))
+        assert read_answer(sock).status == 204
+        assert sock.recv(1) == b""
+
+
+def test_stopping_answers_what_was_begun_and_takes_nothing_new(slow: tuple[SlowApp, Server, socket.socket]) -> None:
+    # Given a request in the hands of a thread, and one that is half sent
+    app, server, listener = slow
+    with socket.create_connection(listener.getsockname()) as begun, socket.create_connection(listener.getsockname()) as half:
+        begun.sendall(request("POST", "/"))
+        half.sendall(b"POST / HT")
+        app.entered.wait(5)
+        # When the server is told to stop
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        time.sleep(0.2)
+        # Then it waits for the answer
+        assert stopping.is_alive()
+        app.may_answer.set()
+        assert read_answer(begun).body == b"done"
+        stopping.join(5)
+        assert not stopping.is_alive()
+        # And both connections are closed
+        assert begun.recv(1) == b""
+        assert half.recv(1) == b""
+
+
+def test_an_idle_server_stops_at_once_and_leaves_the_socket_to_its_owner(slow: tuple[SlowApp, Server, socket.socket]) -> None:
+    app, server, listener = slow
+    app.may_answer.set()
+    idle = socket.create_connection(listener.getsockname())
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 1
+    # Another server may go on with the same socket
+    successor = Server(app, listener, settings.load({}, Path("/nonexistent")), threads=1)
+    successor.start()
+    with socket.create_connection(listener.getsockname()) as sock:
+        sock.sendall(request("POST", "/"))
+        assert read_answer(sock).body == b"done"
+    successor.stop()
+    idle.close()
+
+
+def test_a_crowd_of_silent_connections_is_thinned_out(slow: tuple[SlowApp, Server, socket.socket]) -> None:
+    # Given more silent connections than there is room for
+    app, _server, listener = slow
+    app.may_answer.set()
+    crowd = [socket.create_connection(listener.getsockname()) for _ in range(60)]
+    # When a good sender comes
+    began = time.monotonic()
+    with socket.create_connection(listener.getsockname(), timeout=10) as sock:
+        sock.sendall(request("POST", "/"))
+        # Then it does not wait until they are late
+        assert read_answer(sock).status == 200
+        assert time.monotonic() - began < 5
+    for sock in crowd:
+        sock.close()
+
+
+def test_the_debugger_cannot_be_switched_on(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    with pytest.raises(ConfigError, match="FLASK_DEBUG is set"):
+        create_app(door.engine, door.box, door.bell, door.settings)

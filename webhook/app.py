@@ -1,0 +1,66 @@
+"""The public door as a WSGI application. It holds nothing but what must face the internet."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from flask import Flask, Response
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException, NotFound
+
+from config.errors import ConfigError
+from config.logs import about
+from config.secrets import Box
+from config.settings import Settings
+from webhook.committer import Committer, Doorbell
+from webhook.config_events import ConfigEvents
+from webhook.health import Health
+from webhook.hooks import HookTable
+from webhook.procore import Receiver, answer
+
+log = logging.getLogger("tieback.door")
+
+
+def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings) -> Flask:
+    """The door. Call `close(app)` at the end: it commits what waits and ends the committer's thread.
+
+    Raises: ConfigError when Flask's debugger is switched on in the environment.
+    """
+    app = Flask("webhook", static_folder=None, template_folder=None)
+    if app.debug:
+        raise ConfigError("FLASK_DEBUG is set: the debugger would run anybody's code. Unset it.")
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a redirect is a failed delivery
+    committer = Committer(engine, doorbell)
+    app.extensions["tieback.committer"] = committer
+    receiver = Receiver(HookTable(engine, box), committer, settings)
+    health = Health(engine)
+    for rule, endpoint, view, method in (
+        ("/webhooks/<key>/", "webhook", receiver.receive, "POST"),
+        ("/config-events", "config_events", ConfigEvents(engine).receive, "POST"),
+        ("/healthz", "healthz", health.alive, "GET"),
+        ("/readyz", "readyz", health.readiness, "GET"),
+    ):
+        app.add_url_rule(rule, endpoint, view, methods=[method], provide_automatic_options=False)
+    app.register_error_handler(HTTPException, _known_error)
+    app.register_error_handler(Exception, _unknown_error)
+    return app
+
+
+def close(app: Flask) -> None:
+    committer: Committer = app.extensions["tieback.committer"]
+    committer.stop()
+
+
+def _known_error(error: HTTPException) -> Response:
+    # A wrong method is a wrong address too: one answer for all that the door does not know.
+    if error.code in (None, 405):
+        error = NotFound()
+    return answer(error.code or 404, error.name.lower())
+
+
+def _unknown_error(error: Exception) -> Response:
+    request_id = secrets.token_hex(6)
+    log.error("door.failed", extra=about(request=request_id), exc_info=error)
+    return answer(500, f"internal error, request {request_id}")

@@ -1,0 +1,85 @@
+"""The hooks that deliveries may come in by, kept in memory and read anew from the database now and then.
+
+A wrong key and a wrong secret walk the same path: compare, look into the database once more (at most
+every 200 ms), compare again. So a hook or a secret made a moment ago is known at once, and nothing
+tells an unknown key from a wrong secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from config import logs
+from config.secrets import Box
+from store import hooks
+from store.hooks import OpenHook
+from store.session import reading
+from webhook import auth
+
+log = logging.getLogger("tieback.door")
+
+STALE_S = 2.0
+MISS_S = 0.2
+WAIT_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    hook: OpenHook
+    digests: tuple[bytes, ...]
+
+
+class HookTable:
+    """Looks hooks up. While the database does not answer, what was read last stays valid."""
+
+    def __init__(self, engine: Engine, box: Box):
+        self._engine = engine
+        self._box = box
+        # By digest, so that no look-up compares the key itself.
+        self._known: dict[bytes, _Known] = {}
+        self._read_at = float("-inf")
+        self._reading = threading.Lock()
+        self.loaded = False
+
+    def admit(self, key: str, header: str) -> OpenHook | None:
+        """The hook of this key when the Authorization header is one of its secrets."""
+        self._refresh(STALE_S, wait_s=0 if self.loaded else WAIT_S)
+        found = self._compare(key, header)
+        if found is None and self._refresh(MISS_S, wait_s=WAIT_S):
+            found = self._compare(key, header)
+        return found
+
+    def _compare(self, key: str, header: str) -> OpenHook | None:
+        known = self._known.get(auth.digest(key.encode("utf-8", "replace")))
+        fits = auth.matches(header, auth.NOBODY if known is None else known.digests)
+        return known.hook if fits and known is not None else None
+
+    def _refresh(self, older_than_s: float, *, wait_s: float) -> bool:
+        """Read the table when it is older than that. One thread reads; others go on with what there is, or wait for it."""
+        asked = time.monotonic()
+        if asked - self._read_at < older_than_s or not self._reading.acquire(timeout=wait_s):
+            return False
+        try:
+            if self._read_at < asked:  # else another thread has read it while we waited
+                self._read()
+        finally:
+            self._reading.release()
+        return True
+
+    def _read(self) -> None:
+        try:
+            with reading(self._engine) as db:
+                rows = hooks.open_hooks(db, self._box)
+            self._known = {auth.digest(row.key.encode()): _Known(row, auth.digests(row.secrets)) for row in rows}
+            self.loaded = True
+            for secret in {secret for row in rows for secret in row.secrets}:
+                logs.hide(secret.reveal())
+        except Exception as error:
+            log.warning("door.hooks_unread", extra=logs.about(error=f"{type(error).__name__}: {error}".split("\n")[0][:300]))
+        finally:
+            self._read_at = time.monotonic()

@@ -1,0 +1,1 @@
+"""When things run: broker, actors, triage, fetching, execution and the relay."""

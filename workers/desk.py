@@ -1,0 +1,26 @@
+"""What every job needs at hand in one process: the store, the keys, the bell, and what is loaded of the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from config.secrets import Box
+from config.settings import Settings
+from workers.broker import Doorbell
+from workers.keeper import Keeper
+from workers.loaded import Loaded
+from workers.ports import CallLog
+
+
+@dataclass(frozen=True)
+class Desk:
+    settings: Settings
+    engine: Engine
+    box: Box
+    doorbell: Doorbell
+    keeper: Keeper
+    holder: str
+    call_log: CallLog
+    loaded: Loaded

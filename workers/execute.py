@@ -1,0 +1,121 @@
+"""Running one automation on one event: claim, let the engine work, keep how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from automations import engine
+from automations.event import Event
+from automations.outcomes import Outcome
+from automations.scope import Scope
+from config import failpoints
+from config.errors import LostLease, Permanent
+from config.logs import about
+from store import calls, events, leases, records, runs
+from store.leases import Held
+from store.models import Run
+from store.session import reading, retrying, writing
+from workers.desk import Desk
+from workers.dispatch import iso
+from workers.journal import StoreJournal, small
+from workers.tools import Tools
+
+log = logging.getLogger("tieback.run")
+
+
+def run(desk: Desk, run_id: int) -> None:
+    """Do what is left of a run; silently nothing when it is not due or somebody holds it."""
+    claimed_at = time.monotonic()
+    held, row = _claim(desk, run_id)
+    if held is None:
+        return
+    failpoints.hit("run.claimed")
+    desk.call_log.take()
+    with desk.keeper.holding(held, claimed_at):
+        _work(desk, held, row)
+
+
+@retrying
+def _claim(desk: Desk, run_id: int) -> tuple[Held | None, Any]:
+    with writing(desk.engine) as db:
+        held = leases.claim(db, Run, run_id, desk.holder)
+        if held is None:
+            return None, None
+        runs.started(db, run_id)
+        desk.loaded.fresh(db)
+        return held, runs.get(db, run_id)
+
+
+def _work(desk: Desk, held: Held, row: Any) -> None:
+    with reading(desk.engine) as db:
+        event = events.get(db, row.event_id)
+        before = records.get(db, row.before_id) if row.before_id else None
+        after = records.get(db, row.after_id) if row.after_id else None
+    assert event is not None
+    journal = StoreJournal(desk.engine, desk.keeper, desk.call_log, held, row, event, after)
+    try:
+        rule = desk.loaded.automation(row.version_id)
+        scope = _scope(row, event, before, after, held)
+        outcome = engine.run(rule, scope, journal, Tools(desk, row.lane))
+    except LostLease:
+        journal.abandon()
+        raise
+    except Permanent as error:
+        journal.abandon()
+        outcome = Outcome("failed", error={"step": None, "kind": error.kind, "message": str(error)})
+    _keep(desk, held, row, outcome)
+
+
+def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: Held) -> Scope:
+    record = after or before  # after a delete the last copy is all there is
+    return Scope(
+        event=_event(event),
+        run_id=str(row.id),
+        now=row.created_at,
+        record=record.body if record is not None else None,
+        previous=before.body if before is not None else None,
+        attempt=held.attempt,
+        trigger=row.trigger or None,
+    )
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        connector=row.connector,
+        key=row.event_key,
+        action=row.action,
+        resource_name=row.resource_name,
+        resource_id=row.resource_id,
+        company_id=row.company_id,
+        timestamp=iso(row.timestamp),
+        source=row.source,
+        project_id=row.project_id,
+        user_id=row.user_id,
+        app_id=row.app_id,
+        payload_version=row.payload_version,
+        parent=row.parent or {},
+        id=row.id,
+    )
+
+
+@retrying
+def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome) -> None:
+    values = {"reason": outcome.reason, "error": small(outcome.error), "trigger": outcome.trigger or row.trigger}
+    if outcome.lines:
+        values["lines"] = small([vars(line) for line in outcome.lines])
+    with writing(desk.engine) as db:
+        calls.log_calls(db, desk.call_log.take(run_id=row.id))
+        if outcome.state == "waiting":
+            leases.put_back(db, held, outcome.wait_s or 0.0, counts=outcome.error is not None, **values)
+        else:
+            leases.finish(db, held, outcome.state, **values)
+    failpoints.hit("run.finished")
+    level = logging.WARNING if outcome.state in ("failed", "parked") else logging.INFO
+    facts = about(run=row.id, automation=row.automation, event_id=row.event_id, reason=outcome.reason, error=_message(outcome))
+    log.log(level, f"run.{outcome.state}", extra=facts)
+
+
+def _message(outcome: Outcome) -> str | None:
+    return str(outcome.error["message"]) if outcome.error else None

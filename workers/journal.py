@@ -1,0 +1,188 @@
+"""The engine's journal, kept in the database: each write proves that the run's lease is still ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from automations.journal import Effect, EffectState, KeptEffect, RowChange, RowDeletion, StepResult
+from config import failpoints
+from config.errors import Permanent
+from config.logs import scrub
+from store import calls, leases, runs, tables
+from store.leases import Held
+from store.session import reading, writing
+from workers.keeper import Keeper
+from workers.ports import CallLog
+
+MAX_KEPT_BYTES = 256 * 1024
+
+
+class _AbandonedError(Exception):
+    """Thrown into the open transaction to roll it back."""
+
+
+class StoreJournal:
+    """One run's journal. `row` and `event` are its rows; `copy` the pinned record copy, or None.
+
+    In `stage: shadow` it is `dry`: steps are kept, and actions write neither rows nor effects.
+    """
+
+    def __init__(self, engine: Engine, keeper: Keeper, call_log: CallLog, held: Held, row: Any, event: Any, copy: Any | None):
+        self._engine = engine
+        self._keeper = keeper
+        self._call_log = call_log
+        self._held = held
+        self.dry = row.stage != "live"
+        self._row = row
+        self._event = event
+        self._copy = copy
+        self._settled: list[tuple[str, EffectState, Any]] = []
+        self._open = ExitStack()
+        self._db: Connection | None = None
+        with reading(engine) as db:
+            self._kept = {step.path: _result(step) for step in runs.steps(db, row.id)}
+
+    def kept(self, path: str) -> StepResult | None:
+        return self._kept.get(path)
+
+    def finish(self, result: StepResult) -> None:
+        try:
+            with self._open:
+                self._keep(self._transaction(), result)
+        finally:
+            self._db = None
+        self._kept[result.path] = result
+
+    def _keep(self, db: Connection, result: StepResult) -> None:
+        for key, state, response in self._settled:
+            runs.settle(db, key, state, small(response))
+        self._settled.clear()
+        calls.log_calls(db, self._call_log.take(run_id=self._row.id))
+        runs.add_step(
+            db,
+            {
+                "run_id": self._row.id,
+                "path": result.path,
+                "state": result.state,
+                "attempt": result.attempt,
+                "inputs": small(result.inputs),
+                "output": small(result.output),
+                "error": small(result.error),
+                "duration_ms": result.duration_ms,
+            },
+        )
+        failpoints.hit("run.before_finish")
+
+    def upsert(self, change: RowChange) -> str:
+        row = dict(change.row)
+        if change.standard:
+            row = self._standard(change)
+        else:
+            row.update(change.columns)
+        version = "updated_at" if change.standard and change.if_newer else change.version if change.if_newer else None
+        return tables.upsert(self._transaction(), change.table, change.key, row, version=version)
+
+    def _standard(self, change: RowChange) -> dict[str, Any]:
+        """The columns that every imported resource has; the record itself goes untouched into `body`."""
+        body = change.row
+        if self._copy is None:
+            raise Permanent("there is no record to write: the event was a delete. Use db.mark_deleted.", kind="record")
+        return {
+            "connector": self._event.connector,
+            "company_id": self._event.company_id,
+            "project_id": self._copy.project_id,
+            "id": str(body.get("id")),
+            "updated_at": _moment(change.version or self._copy.updated_at),
+            "deleted_at": None,
+            "fetched_at": self._copy.fetched_at,
+            "event_id": self._event.id,
+            "run_id": self._row.id,
+            "record_hash": self._copy.record_hash,
+            "body": dict(body),
+            **change.columns,
+        }
+
+    def mark_deleted(self, deletion: RowDeletion) -> str:
+        moment = _moment(deletion.at)
+        row: dict[str, Any] = {**deletion.key, "connector": self._event.connector, "deleted_at": moment}
+        if "id" in deletion.key:
+            # The row may never have been written, or be written late from an older copy: the mark must stand before it.
+            row |= {"company_id": self._event.company_id, "event_id": self._event.id, "run_id": self._row.id}
+            key: tuple[str, ...] = tables.STANDARD_KEY
+        else:
+            key = tuple(deletion.key)
+        return tables.upsert(self._transaction(), deletion.table, key, row, version=None, deletes=True)
+
+    def intend(self, effect: Effect) -> KeptEffect:
+        values = {
+            "effect_key": effect.key,
+            "run_id": self._row.id,
+            "step": effect.step,
+            "fence": self._held.fence,
+            "policy": effect.policy,
+            "target": effect.target,
+            "summary": effect.summary[:500],
+            "request_hash": effect.request_hash,
+        }
+        with writing(self._engine) as db:
+            leases.renew(db, self._held)
+            row, fresh = runs.intend(db, values)
+        failpoints.hit("run.intended")
+        return KeptEffect(row.state, row.response, fresh)
+
+    def settle(self, key: str, state: EffectState, response: Any) -> None:
+        failpoints.hit("run.applied")
+        self._settled.append((key, state, response))
+
+    def still_mine(self) -> None:
+        self._keeper.still_mine(self._held)
+
+    def abandon(self) -> None:
+        """Roll back what was not finished; the engine stopped in the middle of a step."""
+        if self._db is not None:
+            self._db = None
+            with suppress(_AbandonedError):
+                self._open.__exit__(_AbandonedError, _AbandonedError(), None)
+
+    def _transaction(self) -> Connection:
+        """The transaction that finishes the current step, opened at its first write; proves the lease first."""
+        if self._db is None:
+            self._db = self._open.enter_context(writing(self._engine))
+            try:
+                leases.renew(self._db, self._held)
+            except BaseException:
+                self.abandon()
+                raise
+        return self._db
+
+
+def _result(step: Any) -> StepResult:
+    return StepResult(step.path, step.state, step.attempt, step.output, step.error, step.inputs, step.duration_ms)
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    if not text:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise Permanent(f'"{text[:60]}" is no ISO 8601 time', kind="value") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def small(value: Any) -> Any:
+    """What is kept for explaining: JSON without secrets, and a note instead of something huge."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        value = dict(value)
+    text = scrub(json.dumps(value, default=str, ensure_ascii=True)).replace("\\u0000", "")
+    if len(text) > MAX_KEPT_BYTES:
+        raise Permanent(f"the result is {len(text) // 1024} KiB; a step keeps at most {MAX_KEPT_BYTES // 1024} KiB", kind="size")
+    return json.loads(text)

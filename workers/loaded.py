@@ -1,0 +1,145 @@
+"""What a worker process has in memory of the site: connectors, destinations and the automations in force.
+
+Read from the store, so that every process sees the same; read again when the store's generation grows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from automations import definition
+from automations.match import Index
+from automations.parts import Automation
+from config import yamlfile
+from config.errors import ConfigError, Permanent
+from config.logs import about
+from config.secrets import Box
+from config.settings import Settings
+from connectors import definition as connector_definition
+from connectors import destinations
+from connectors.definition import Connector
+from connectors.kinds.procore_dmsa import Procore
+from store import connectors as kept
+from store import definitions
+from store.session import reading
+from workers.ports import CallLog, StoreQuota, StoreTokens
+
+log = logging.getLogger("tieback.loaded")
+
+
+class Loaded:
+    """One per process; `fresh` before each piece of work. Connectors that cannot be resolved are kept with their reason."""
+
+    def __init__(self, engine: Engine, box: Box, settings: Settings, call_log: CallLog):
+        self._engine = engine
+        self._box = box
+        self._settings = settings
+        self._call_log = call_log
+        self._tokens = StoreTokens(engine, box)
+        self._quota = StoreQuota(engine)
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._connectors: dict[str, Connector] = {}
+        self._refused: dict[str, str] = {}
+        self._destinations: dict[str, Any] = {}
+        self._versions: dict[str, int] = {}
+        self.automations: list[Automation] = []
+        self.index = Index([])
+        self._automation = lru_cache(maxsize=2000)(self._load_version)
+
+    def fresh(self, db: Connection) -> None:
+        """Load anew when something was changed since. Costs one small query when nothing was."""
+        generation = definitions.generation(db)
+        if generation == self._generation:
+            return
+        with self._lock:
+            if generation != self._generation:
+                self._load(db)
+                self._generation = generation
+
+    def _load(self, db: Connection) -> None:
+        texts = {row.path: row.source for row in definitions.site_files(db, "connectors") if row.source}
+        found: dict[str, Connector] = {}
+        refused: dict[str, str] = {}
+        for row in kept.every(db):
+            try:
+                found[row.name] = connector_of(row, texts, self._box, self._settings)
+            except ConfigError as error:
+                refused[row.name] = str(error)
+        self._connectors, self._refused = found, refused
+        self._destinations = {row.path: row.source for row in definitions.site_files(db, "destinations") if row.source}
+        active = definitions.active(db)
+        self._versions = {one.name: one.version_id for one in active}
+        self.automations = [rule for one in active if (rule := _parsed(one.source, one.file))]
+        self.index = Index(self.automations)
+        log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
+
+    def _load_version(self, version_id: int) -> Automation:
+        with reading(self._engine) as db:
+            row = definitions.version(db, version_id)
+        return definition.load(row.source, row.file)
+
+    def automation(self, version_id: int) -> Automation:
+        """A version as it was when its run began, whatever is in force now."""
+        return self._automation(version_id)
+
+    def version_id(self, name: str) -> int:
+        return self._versions[name]
+
+    def client_ids(self) -> dict[str, str]:
+        """Connector name to client id, by which our own changes are known."""
+        return {name: one.client_id for name, one in self._connectors.items()}
+
+    def connector(self, name: str) -> Connector:
+        """Raises: Permanent when there is none of this name, or it cannot be used, with the reason."""
+        if name in self._refused:
+            raise Permanent(self._refused[name], kind="connector")
+        if name not in self._connectors:
+            raise Permanent(f'there is no connector "{name}". Add it, or name another.', kind="no_connector")
+        return self._connectors[name]
+
+    def connectors(self) -> dict[str, Connector]:
+        return dict(self._connectors)
+
+    def procore(self, name: str, lane: str = "webhook") -> Procore:
+        return Procore(self.connector(name), self._tokens, self._call_log, self._quota, lane=lane)
+
+    def destination(self, name: str) -> Any:
+        """The destination `kind:name`. Raises: Permanent when there is none, or its secrets cannot be had."""
+        for path, source in self._destinations.items():
+            try:
+                node = yamlfile.parse(source, path)
+                if destinations.name_of(node) == name:
+                    return destinations.load(node, self._settings.env, self._settings.site)
+            except ConfigError as error:
+                raise Permanent(str(error), kind="no_destination") from None
+        raise Permanent(f'there is no destination "{name}". Add a file to destinations/.', kind="no_destination")
+
+
+def _parsed(source: str, file: str) -> Automation | None:
+    """A version in force; None when this code no longer reads it, which must not stop the others."""
+    try:
+        return definition.load(source, file)
+    except ConfigError as error:
+        log.error("automation.unreadable", extra=about(file=file, error=error))
+        return None
+
+
+def connector_of(row: Any, texts: dict[str, str], box: Box, settings: Settings) -> Connector:
+    """A usable connector from its row; secrets come from where its file refers to, or sealed from the row.
+
+    Raises: ConfigError with the reason.
+    """
+    sealed = kept.unseal(box, row)
+    if row.source != "file":
+        return connector_definition.from_stored(row.config, sealed)
+    path = row.config.get("file", "")
+    if path not in texts:
+        raise ConfigError(f"connector {row.name}: its file {path} is gone or does not load. Restore it, or run: tieback doctor")
+    parsed = connector_definition.parse(yamlfile.parse(texts[path], path))
+    return connector_definition.resolve(parsed, settings.env, settings.site)

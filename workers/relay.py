@@ -1,0 +1,104 @@
+"""What makes losing every message harmless: rings again, takes work back from the dead, wakes what is due.
+
+Several may run. Each pass first looks, cheaply and without writing; only when something is due it writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from config import failpoints
+from config.logs import about
+from store import beats, deliveries, leases
+from store.leases import Work
+from store.models import Fetch, Run, Timer
+from store.session import reading, retrying, writing
+from workers.broker import Doorbell
+
+log = logging.getLogger("tieback.relay")
+
+BEAT_S = 3.0
+_ACTORS: tuple[tuple[Work, str, str], ...] = ((Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"))
+
+
+class Relay:
+    """One look every `every_s`. A row is rung again after `again_s` without being taken."""
+
+    def __init__(self, engine: Engine, doorbell: Doorbell, holder: str, *, every_s: float, again_s: float):
+        self._engine = engine
+        self._doorbell = doorbell
+        self._holder = holder
+        self._every_s = every_s
+        self._again_s = again_s
+        self._also: list[tuple[float, Callable[[], None]]] = []
+
+    def also(self, every_s: float, chore: Callable[[], None]) -> None:
+        """A chore to run in the same thread, such as looking for changed site files."""
+        self._also.append((every_s, chore))
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. No error ends it: the next pass may do better."""
+        chores = [(BEAT_S, self._beat), (self._every_s, self.look), *self._also]
+        left = [0.0] * len(chores)
+        while not stop.wait(self._every_s):
+            for number, (every_s, chore) in enumerate(chores):
+                left[number] -= self._every_s
+                if left[number] <= 0:
+                    left[number] = every_s
+                    self._safely(chore)
+        self._safely(lambda: _forget(self._engine, self._holder))
+
+    def _safely(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Exception:
+            log.exception("relay.failed")
+
+    def look(self) -> None:
+        """One pass over everything that may be due."""
+        with reading(self._engine) as db:
+            unsorted = deliveries.anything_waits(db)
+            due = [what for what in _ACTORS if leases.anything_due(db, what[0])]
+        if unsorted:
+            self._ring_deliveries()
+        for work, actor, parked in due:
+            self._ring(work, actor, parked)
+
+    @retrying
+    def _ring_deliveries(self) -> None:
+        with writing(self._engine) as db:
+            aside = deliveries.put_aside_poison(db)
+            ids = deliveries.to_ring(db, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
+        if aside:
+            log.error("delivery.put_aside", extra=about(count=aside))
+        if ids:
+            self._doorbell.ring("sort", ids)
+        failpoints.hit("relay.rung")
+
+    @retrying
+    def _ring(self, work: Work, actor: str, parked: str) -> None:
+        with writing(self._engine) as db:
+            taken_back = leases.reap(db, work, parked=parked)
+            rows = leases.to_ring(db, work, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
+        if taken_back:
+            log.warning("lease.expired", extra=about(work=work.__tablename__, count=taken_back))
+        for id, lane in rows:
+            self._doorbell.ring(actor, [id], lane)
+
+    def _beat(self) -> None:
+        beat(self._engine, self._holder, "relay")
+
+
+def beat(engine: Engine, holder: str, role: str) -> None:
+    """Say that this process lives."""
+    with writing(engine) as db:
+        beats.beat(db, f"{role}:{holder}", role)
+
+
+def _forget(engine: Engine, holder: str) -> None:
+    with writing(engine) as db:
+        beats.gone(db, f"relay:{holder}")

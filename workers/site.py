@@ -1,0 +1,157 @@
+"""Brings the site folder into the store. A broken file never stops the others; its last good text stays in force."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from automations import definition
+from automations.known import Known
+from config import yamlfile
+from config.errors import ConfigError
+from config.logs import about
+from config.problems import Problems
+from config.secrets import Box
+from config.settings import Settings
+from connectors import definition as connector_definition
+from connectors import destinations
+from store import audit, connectors, definitions
+from store.session import retrying, writing
+from workers.hooks import arm
+
+log = logging.getLogger("tieback.site")
+
+_stamps: dict[Path, tuple[Any, ...]] = {}
+
+
+def look(engine: Engine, box: Box, settings: Settings) -> None:
+    """Load the site when a file of it was added, changed or removed since the last look."""
+    stamp = _stamp(settings.site)
+    if _stamps.get(settings.site) != stamp:
+        load(engine, box, settings)
+
+
+@retrying
+def load(engine: Engine, box: Box, settings: Settings, actor: str = "relay") -> list[str]:
+    """Read every file and put in force what loads, all in one transaction. Returns the messages of what does not."""
+    stamp = _stamp(settings.site)
+    with writing(engine) as db:
+        messages = _Site(db, settings, actor).apply()
+        definitions.set_fact(db, "site_loaded", "yes")
+    _stamps[settings.site] = stamp
+    for message in messages:
+        log.error("site.broken", extra=about(error=message))
+    return messages
+
+
+class _Site:
+    def __init__(self, db: Connection, settings: Settings, actor: str):
+        self._db = db
+        self._site = settings.site
+        self._actor = actor
+        self._messages: list[str] = []
+        self._changed = False
+
+    def apply(self) -> list[str]:
+        kept_paths: set[str] = set()
+        for folder, take in (("connectors", self._connector), ("destinations", self._destination)):
+            for path in _files(self._site, folder):
+                shown = f"{folder}/{path.name}"
+                kept_paths.add(shown)
+                self._site_file(path, shown, take)
+        self._changed |= definitions.forget_site_files(self._db, kept_paths)
+        self._retire_connectors(kept_paths)
+        self._automations()
+        if self._changed:
+            definitions.changed(self._db)
+        return self._messages
+
+    def _site_file(self, path: Path, shown: str, take: Any) -> None:
+        source, broken = "", None
+        try:
+            source = path.read_text("utf-8-sig")
+            take(yamlfile.parse(source, shown), shown)
+        except (OSError, UnicodeDecodeError) as error:
+            broken = f"{shown}: cannot be read ({error})"
+        except ConfigError as error:
+            broken = str(error)
+        if broken:
+            self._messages.append(broken)
+        self._note(definitions.keep_site_file(self._db, shown, source, broken), "site file changed", shown)
+
+    def _connector(self, node: yamlfile.Node, shown: str) -> None:
+        parsed = connector_definition.parse(node)
+        row = connectors.get(self._db, parsed.name)
+        if row is not None and row.state != "removed" and (row.source != "file" or row.config.get("file") != shown):
+            raise ConfigError(f'{shown}: a connector "{parsed.name}" exists already. Give this one another name.')
+        config = {**connector_definition.as_config(parsed), "file": shown}
+        self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name)
+        arm(self._db, parsed.name)
+
+    def _destination(self, node: yamlfile.Node, shown: str) -> None:
+        destinations.parse(node)
+
+    def _retire_connectors(self, kept_paths: set[str]) -> None:
+        for row in connectors.every(self._db):
+            if row.source == "file" and row.config.get("file") not in kept_paths:
+                connectors.set_state(self._db, row.name, "removed", "its file is gone")
+                self._note(True, "connector removed", row.name)
+
+    def _automations(self) -> None:
+        known = self._known()
+        names: dict[str, str] = {}
+        before = {row.file: row.name for row in definitions.every(self._db) if row.file}
+        for path in _files(self._site, "automations"):
+            shown = f"automations/{path.name}"
+            try:
+                source = yamlfile.text(path, shown)
+                rule = definition.load(source, shown, known)
+                if rule.id in names:
+                    raise ConfigError(f'{shown}: the id "{rule.id}" is taken by {names[rule.id]}. Give one of them another id.')
+                names[rule.id] = shown
+                self._note(definitions.activate(self._db, rule.id, shown, source), "automation activated", rule.id)
+            except ConfigError as error:
+                name = before.get(shown, path.stem)
+                names.setdefault(name, shown)
+                self._messages.append(_drawn(error))
+                self._note(definitions.note_broken(self._db, name, _drawn(error)), "automation broken", name)
+        for name in definitions.keep_only(self._db, set(names)):
+            self._note(True, "automation retired", name)
+
+    def _known(self) -> Known:
+        rows = definitions.site_files(self._db, "destinations")
+        return Known(
+            connectors={row.name for row in connectors.every(self._db)},
+            destinations={destinations.name_of(yamlfile.parse(row.source, row.path)) for row in rows if row.source},
+        )
+
+    def _note(self, news: bool, verb: str, subject: str) -> None:
+        if news:
+            self._changed = True
+            audit.note(self._db, self._actor, verb, subject)
+
+
+def _drawn(error: ConfigError) -> str:
+    if isinstance(error, Problems) and error.source:
+        return "\n".join(problem.drawn(error.source) for problem in error.found)
+    return str(error)
+
+
+def _files(site: Path, folder: str) -> list[Path]:
+    return sorted(p for p in (site / folder).glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+
+
+def _stamp(site: Path) -> tuple[Any, ...]:
+    """What changes when a file does: names, sizes and times. A file that vanishes meanwhile counts as absent."""
+    stamp = []
+    for folder in ("connectors", "destinations", "automations"):
+        for path in _files(site, folder):
+            try:
+                about_it = path.stat()
+            except OSError:
+                continue
+            stamp.append((str(path), about_it.st_size, about_it.st_mtime_ns, about_it.st_ino))
+    return tuple(stamp)

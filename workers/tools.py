@@ -1,0 +1,70 @@
+"""What actions reach the outside with: the connectors and destinations of this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from automations.tools import Reply
+from config.errors import ConfigError, Permanent, TiebackError
+from connectors.kinds.procore_dmsa import Procore
+from workers.desk import Desk
+
+
+class Tools:
+    """The tools of one run. A rule reaches only connectors that exist; there is no default one."""
+
+    def __init__(self, desk: Desk, lane: str):
+        self._desk = desk
+        self._lane = lane
+
+    def procore(self, connector: str) -> Procore:
+        """Raises: Permanent(kind="no_connector") when there is none of this name, or it cannot be used."""
+        return self._desk.loaded.procore(connector, self._lane)
+
+    def http(self, destination: str) -> Http:
+        """Raises: Permanent(kind="no_destination") when there is none of this name."""
+        return Http(self._desk.loaded.destination(f"http:{destination}"))
+
+
+class Http:
+    """A destination as actions see it: text bodies, a query apart, and the answer decoded."""
+
+    def __init__(self, destination: Any):
+        self._destination = destination
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply:
+        """Raises: Transient, Uncertain, Permanent; a rule's mistake (a path that leads elsewhere) is Permanent too."""
+        target = path + (("&" if "?" in path else "?") + urlencode(query) if query else "")
+        try:
+            answer = self._destination.send(
+                method,
+                target,
+                json=json,
+                body=None if body is None else body.encode(),
+                headers=headers,
+                idempotency_key=idempotency_key,
+            )
+        except ConfigError as error:
+            raise Permanent(str(error), kind="request") from None
+        decoded = None
+        with contextlib.suppress(TiebackError):
+            decoded = answer.json()
+        return Reply(
+            answer.status,
+            {name.lower(): value for name, value in answer.headers.items()},
+            answer.body.decode("utf-8", "replace"),
+            decoded,
+        )

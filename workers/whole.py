@@ -1,0 +1,101 @@
+"""The parts of one process put together: for all roles at once, or for one of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import dramatiq
+
+from config.logs import about
+from config.secrets import Box
+from config.settings import Settings
+from store import migrate
+from store.session import open_engine
+from workers import jobs, site
+from workers.broker import Doorbell, open_broker
+from workers.desk import Desk
+from workers.keeper import Keeper, new_holder
+from workers.loaded import Loaded
+from workers.ports import CallLog
+from workers.relay import BEAT_S, Relay, beat
+
+log = logging.getLogger("tieback.whole")
+
+SITE_LOOK_S = 5.0
+DRAIN_MS = 20_000
+
+
+class Whole:
+    """A process of `role` `all`, `web`, `worker` or `relay`. `start` returns when it works; `stop` when it holds nothing.
+
+    Raises (from `start`): ConfigError for what a person must mend first.
+    """
+
+    def __init__(self, settings: Settings, role: str):
+        self.settings = settings
+        self.role = role
+        self.holder = new_holder()
+        self.box = Box(settings.secret_keys)
+        self.engine = open_engine(settings, pool_size=settings.worker_threads + 6)
+        self.broker = open_broker(settings)
+        self.doorbell = Doorbell(self.broker)
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._worker: dramatiq.Worker | None = None
+        self._keeper: Keeper | None = None
+
+    def start(self) -> None:
+        migrate.ready(self.engine, self.settings)
+        if self.role in ("all", "relay"):
+            site.load(self.engine, self.box, self.settings)
+        if self.role in ("all", "worker"):
+            self._start_worker()
+        if self.role in ("all", "relay"):
+            self._start_relay()
+        log.info("process.started", extra=about(role=self.role, holder=self.holder))
+
+    def _start_worker(self) -> None:
+        self._keeper = Keeper(self.engine)
+        call_log = CallLog()
+        loaded = Loaded(self.engine, self.box, self.settings, call_log)
+        desk = Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded)
+        jobs.register(self.broker, desk)
+        self._worker = dramatiq.Worker(self.broker, worker_threads=self.settings.worker_threads, worker_timeout=100)
+        self._worker.queue_prefetch = self.settings.worker_threads
+        self._worker.delay_prefetch = 1
+        self._worker.start()
+        self._thread("worker-beat", self._beat_worker)
+
+    def _start_relay(self) -> None:
+        embedded = self.settings.embedded
+        relay = Relay(self.engine, self.doorbell, self.holder, every_s=0.2 if embedded else 0.5, again_s=2.0 if embedded else 4.0)
+        relay.also(SITE_LOOK_S, lambda: site.look(self.engine, self.box, self.settings))
+        self._thread("relay", lambda: relay.run(self._stop))
+
+    def _beat_worker(self) -> None:
+        while True:
+            try:
+                beat(self.engine, self.holder, "worker")
+            except Exception:
+                log.exception("beat.failed")
+            if self._stop.wait(BEAT_S):
+                return
+
+    def _thread(self, name: str, work: object) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)  # type: ignore[arg-type]
+        thread.start()
+        self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Take nothing new, finish what is held (at most 20 s; the rest comes back by its lease), close everything."""
+        if self._worker is not None:
+            self._worker.stop(timeout=DRAIN_MS)
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        if self._keeper is not None:
+            self._keeper.stop()
+        self.doorbell.stop()
+        self.broker.close()
+        self.engine.dispose()
