@@ -76,6 +76,10 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
         if doubt:
             raise Uncertain(str(error), kind=getattr(error, "kind", "transient")) from error
         raise
+    except Exception:
+        # A bug of ours behind the call: what went out before it is anybody's guess.
+        journal.settle(effect.key, "uncertain", None)
+        raise
     journal.settle(effect.key, "applied", response)
     return response
 

@@ -52,7 +52,8 @@ def _guards(automation: Automation, scope: Scope, begun: bool) -> tuple[str, tup
     """The trigger that fires and what its `if:` lines saw, or why there is nothing to do. Not asked again once it has begun."""
     first: Outcome | None = None
     for trigger in _candidates(automation, scope):
-        why = None if trigger.id == scope.trigger and begun else _why_not(trigger, scope)
+        named = trigger.id == scope.trigger and (begun or scope.event.source == "manual")
+        why = None if named else transitions.why_not(trigger, scope.event, scope.previous, scope.record)
         lines = () if why or begun else tuple(judge(enumerate(automation.lines), scope.values(automation, trigger.id)))
         refusal = _refusal(trigger.id, why, lines)
         if refusal is None:
@@ -67,10 +68,6 @@ def _candidates(automation: Automation, scope: Scope) -> list[Trigger]:
     if scope.trigger is not None and not named:
         return hearing or [Trigger(scope.trigger, "manual")]
     return [*named, *(t for t in hearing if t not in named)] if not named or named[0] in hearing else named
-
-
-def _why_not(trigger: Trigger, scope: Scope) -> str | None:
-    return transitions.why_not(trigger, scope.event, scope.previous, scope.record)
 
 
 def _refusal(trigger: str, why: str | None, lines: tuple[Line, ...]) -> Outcome | None:

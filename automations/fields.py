@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 Kind = Literal["text", "int", "float", "bool", "date", "timestamp", "money", "id", "list", "map", "any"]
@@ -79,6 +80,7 @@ def find(root: Field, path: Sequence[str]) -> Field | Lost:
     return replace(here, nullable=nullable)
 
 
+@lru_cache(maxsize=256)
 def of_resource(resource: Any) -> Field:
     """The record of one of Procore's resources, from the catalogue; open when its shape is not known."""
     if resource.fields is None:

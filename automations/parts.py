@@ -40,13 +40,10 @@ class Trigger:
         return [(self.connector, self.resource.lower(), action) for action in sorted(self.actions)]
 
     def hears(self, event: Event) -> bool:
-        if self.kind == "manual" or event.source == "manual":
-            return self.kind == event.source
-        return (
-            self.connector == event.connector
-            and self.resource.lower() == event.resource_name.lower()
-            and event.action in self.actions
-        )
+        same = self.connector == event.connector and self.resource.lower() == event.resource_name.lower()
+        if self.kind == "manual":
+            return event.source == "manual" and (same or not self.resource)
+        return event.source != "manual" and same and event.action in self.actions
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,6 @@ def _serve(kind: str, database: str) -> None:
     key = base64.urlsafe_b64encode(b"k" * 32).decode()
     given = settings.load({"TIEBACK_DATABASE_URL": database or "sqlite://", "TIEBACK_SECRET_KEYS": key}, Path.cwd())
     app, hook_key = _noop_app() if kind == "noop" else _door_app(given)
-    sys.setswitchinterval(float(os.environ.get("SW","0.005")))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     Server(app, listener, given, _options().threads or THREADS).start()
     print(listener.getsockname()[1], hook_key, flush=True)

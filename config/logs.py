@@ -14,7 +14,7 @@ import urllib.parse
 from typing import Any
 
 MAX_FIELD = 2000
-_secrets: set[str] = set()
+_secrets: frozenset[str] = frozenset()
 
 
 def about(**fields: Any) -> dict[str, Any]:
@@ -24,8 +24,10 @@ def about(**fields: Any) -> dict[str, Any]:
 
 def hide(secret: str) -> None:
     """Never let this value through, raw, base64 or URL-encoded. Short values are not registered: they would blank common text."""
+    global _secrets
     if len(secret) >= 12:
-        _secrets.update((secret, base64.b64encode(secret.encode()).decode(), urllib.parse.quote(secret, safe="")))
+        # Replaced, never changed in place: another thread may be reading it.
+        _secrets |= {secret, base64.b64encode(secret.encode()).decode(), urllib.parse.quote(secret, safe="")}
 
 
 def scrub(text: str) -> str:

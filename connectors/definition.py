@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ KINDS = ("procore_dmsa",)
 PAYLOAD_VERSIONS = ("v4.0", "v3.0", "v2.0")
 APIS = ("v2.0", "v1.0")
 SHORTEST_SECRET = 32
+_ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 KEYS = (
     "format", "kind", "name", "environment", "api_host", "login_host", "client_id", "client_secret", "company_id",
     "projects", "webhooks", "private",
@@ -123,6 +124,16 @@ def from_stored(config: Mapping[str, Any], secrets: Mapping[str, Secret]) -> Con
     return _connector(definition, definition.client_id, secrets["client_secret"], secrets.get("webhook_secret"), "store")
 
 
+def draft(environment: str, client_id: str, client_secret: Secret, **hosts: Any) -> Connector:
+    """A connector without a company, to list the companies that these credentials see. `hosts` are api_host,
+    login_host and private of a custom environment.
+
+    Raises: Problems as `parse` does.
+    """
+    config = {"format": 1, "kind": KINDS[0], "name": "draft", "environment": environment, "client_id": client_id, "company_id": 1}
+    return replace(from_stored(config | hosts, {"client_secret": client_secret}), company_id="")
+
+
 def as_config(one: Connector | Definition) -> dict[str, Any]:
     """The keys of the file without any secret: what the store keeps, and what a page may show."""
     webhooks = one.webhooks if isinstance(one, Connector) else one
@@ -178,51 +189,45 @@ def _read(node: Node, found: list[Problem], *, stored: bool) -> Definition | Non
         return None
     if top.text("format", required="format is missing. Write format: 1.") not in (None, "1"):
         top.wrong("00", top.mark("format"), "format 1 is the only one this version reads.", "1")
-    kind = top.choice("kind", KINDS)
-    name = top.text("name", required="name is missing. Give the connector a name such as acme-prod.")
-    if name is not None and not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
-        top.wrong(
-            "08",
-            top.mark("name"),
-            f'name "{name[:80]}" does not fit: it begins with a letter; then a-z, 0-9, - and _, at most 63.',
-        )
-    private = top.flag("private")
-    environment = top.choice("environment", ENVIRONMENTS)
+    private, environment = top.flag("private"), top.choice("environment", ENVIRONMENTS)
     hosts = _hosts(top, environment, private)
-    client_id = top.text(
-        "client_id", required="client_id is missing. It stands on the app's page in the Procore developer portal."
-    )
-    wanted = "client_secret is missing. Write client_secret: ${env:NAME} or ${file:PATH}."
-    client_secret = top.reference("client_secret", required=None if stored else wanted)
-    company_id = top.text(
-        "company_id", required="company_id is missing. Procore shows it in the address of the company's home page."
-    )
-    _id(top, "company_id", company_id)
-    webhooks = Reader(top.values.get("webhooks", marked({}, node.mark.file)), WEBHOOK_KEYS, "TB3", found, "webhooks.")
-    namespace = webhooks.text("namespace") or "tieback-" + re.sub(r"[^a-z0-9-]", "-", name or "")
-    if not re.fullmatch(r"[a-z0-9-]{1,100}", namespace):
-        webhooks.wrong(
-            "08", webhooks.mark("namespace"), f'webhooks.namespace "{namespace[:80]}" does not fit: a-z, 0-9 and - only.'
-        )
-    version = webhooks.choice("payload_version", PAYLOAD_VERSIONS, default="v4.0")
-    api = webhooks.choice("api", APIS, default="v2.0")
+    name = _name(top)
+    wanted = None if stored else "client_secret is missing. Write client_secret: ${env:NAME} or ${file:PATH}."
+    hook = Reader(top.values.get("webhooks", marked({}, node.mark.file)), WEBHOOK_KEYS, "TB3", found, "webhooks.")
     return Definition(
-        name=name or "",
-        kind=kind or "",
+        name=name,
+        kind=top.choice("kind", KINDS) or "",
         environment=environment or "",
         api_host=hosts.api,
         login_host=hosts.login,
-        client_id=client_id or "",
-        client_secret=client_secret or "",
-        company_id=company_id or "",
+        client_id=top.text("client_id", required="client_id is missing. It stands on the app's page in the developer portal.")
+        or "",
+        client_secret=top.reference("client_secret", required=wanted) or "",
+        company_id=_company_id(top),
         projects=_projects(top),
-        namespace=namespace,
-        payload_version=version or "v4.0",
-        hook_secret=webhooks.reference("secret"),
-        api=api or "v2.0",
+        namespace=_namespace(hook, name),
+        payload_version=hook.choice("payload_version", PAYLOAD_VERSIONS, default="v4.0") or "",
+        hook_secret=hook.reference("secret"),
+        api=hook.choice("api", APIS, default="v2.0") or "",
         private=private,
         file=node.mark.file,
     )
+
+
+def _name(top: Reader) -> str:
+    name = top.text("name", required="name is missing. Give the connector a name such as acme-prod.")
+    if name is not None and not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
+        mend = "it begins with a letter; then a-z, 0-9, - and _, at most 63."
+        top.wrong("08", top.mark("name"), f'name "{name[:80]}" does not fit: {mend}')
+    return name or ""
+
+
+def _namespace(hook: Reader, name: str) -> str:
+    """Procore allows a-z, 0-9 and - in it. Source: Procore documentation, webhooks."""
+    namespace = hook.text("namespace") or "tieback-" + re.sub(r"[^a-z0-9-]", "-", name)
+    if not re.fullmatch(r"[a-z0-9-]{1,100}", namespace):
+        hook.wrong("08", hook.mark("namespace"), f'webhooks.namespace "{namespace[:80]}" does not fit: a-z, 0-9 and - only.')
+    return namespace
 
 
 def _hosts(top: Reader, environment: str | None, private: bool) -> Hosts:
@@ -257,9 +262,11 @@ def _custom_host(top: Reader, key: str, private: bool) -> str:
     return at.url
 
 
-def _id(top: Reader, key: str, text: str | None) -> None:
-    if text is not None and not re.fullmatch(r"[1-9][0-9]{0,18}", text):
-        top.wrong("03", top.mark(key), f'{key} "{text[:40]}" is no id: it is a whole number.')
+def _company_id(top: Reader) -> str:
+    text = top.text("company_id", required="company_id is missing. Procore shows it in the address of the company's home page.")
+    if text is not None and not _ID.match(text):
+        top.wrong("03", top.mark("company_id"), f'company_id "{text[:40]}" is no id: it is a whole number.')
+    return text or ""
 
 
 def _projects(top: Reader) -> Projects:
@@ -271,7 +278,7 @@ def _projects(top: Reader) -> Projects:
         return "all"
     ids = []
     for item in node.value:
-        if isinstance(item.value, bool) or not re.fullmatch(r"[1-9][0-9]{0,18}", str(item.value)):
+        if isinstance(item.value, bool) or not _ID.match(str(item.value)):
             top.wrong("03", item.mark, f'projects: "{str(item.value)[:40]}" is no project id: it is a whole number.')
         else:
             ids.append(str(item.value))

@@ -1,4 +1,4 @@
-"""Procore's webhooks API, v2.0: hooks and triggers of a company or of one project.
+"""Procore's webhooks API (v2.0; v1.0 is in hook_api_v1): hooks and triggers of a company or of one project.
 
 A scope is a project's id, or "" for the company itself. The Authorization secret comes back masked, so it is
 never compared. Source: Procore REST reference, webhooks; what it leaves open is tried in the order seen to work.
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.errors import Permanent
+from config.errors import Permanent, Uncertain
 from connectors.kinds.procore_dmsa import Procore, unwrapped
 from connectors.remarks import plain
 
@@ -54,17 +54,19 @@ class HookApi:
 
     def create(self, scope: str, namespace: str, url: str, payload_version: str, secret: str) -> str:
         """The id of the new hook. Raises: Permanent, see `is_taken`, when the namespace has one in this scope."""
-        wish = {"namespace": namespace, **_settings(url, payload_version, secret)}
-        made = unwrapped(self.procore.request("POST", self._path(scope), json=wish))
+        asked = self._hook_wish(scope, url, payload_version, secret, namespace)
+        made = unwrapped(self.procore.request("POST", self._path(scope), json=asked))
+        if not isinstance(made, dict) or not made.get("id"):
+            raise Uncertain(f"{self.procore.connector.name}: a hook was created and its answer names no id.", kind="unreadable")
         return str(made["id"])
 
     def update(self, scope: str, hook_id: str, url: str, payload_version: str, secret: str) -> None:
-        wish = {"status": "active", **_settings(url, payload_version, secret)}
-        self.procore.request("PATCH", self._path(scope, f"/{hook_id}"), json=wish)
+        asked = self._hook_wish(scope, url, payload_version, secret, None)
+        self.procore.request("PATCH", self._path(scope, f"/{hook_id}"), json=asked)
 
     def delete(self, scope: str, hook_id: str) -> None:
         """Its triggers go with it. A hook that is gone already is fine."""
-        self._gone_is_fine("DELETE", self._path(scope, f"/{hook_id}"))
+        self._gone_is_fine("DELETE", scope, f"/{hook_id}")
 
     def add(self, scope: str, hook_id: str, triggers: Sequence[Trigger]) -> dict[Trigger, str]:
         """Add triggers, many at once where that works. Returns the refused ones with the reason."""
@@ -77,13 +79,13 @@ class HookApi:
 
     def remove(self, scope: str, hook_id: str, trigger_ids: Sequence[str]) -> None:
         for trigger_id in trigger_ids:
-            self._gone_is_fine("DELETE", self._path(scope, f"/{hook_id}/triggers/{trigger_id}"))
+            self._gone_is_fine("DELETE", scope, f"/{hook_id}/triggers/{trigger_id}")
 
     def _added_at_once(self, scope: str, hook_id: str, triggers: Sequence[Trigger]) -> bool:
         """True when every one was added. The reference is ambiguous about this body; a bare list is what its answer mirrors."""
         try:
             reply = self.procore.reply(
-                "POST", self._path(scope, f"/{hook_id}/triggers/bulk"), json=[_wish(one) for one in triggers]
+                "POST", self._path(scope, f"/{hook_id}/triggers/bulk"), json=self._bulk_wish(scope, triggers)
             )
         except Permanent as error:
             if error.kind in ("unauthorized", "disconnected", "http_403"):
@@ -95,7 +97,7 @@ class HookApi:
         refused = {}
         for one in triggers:
             try:
-                self.procore.request("POST", self._path(scope, f"/{hook_id}/triggers"), json=_wish(one))
+                self.procore.request("POST", self._path(scope, f"/{hook_id}/triggers"), json=self._trigger_wish(scope, one))
             except Permanent as error:
                 if error.kind in ("unauthorized", "disconnected", "http_403"):
                     raise
@@ -110,7 +112,7 @@ class HookApi:
             scope=scope,
             namespace=str(one.get("namespace")),
             url=str(one.get("destination_url")),
-            payload_version=str(one.get("payload_version")),
+            payload_version=self._payload_version(one),
             status=str(one.get("status") or "active").lower(),
             triggers=dict(self._triggers(scope, hook_id)) if with_triggers else {},
         )
@@ -121,18 +123,45 @@ class HookApi:
             yield (str(one.get("resource_name")).lower(), verb), str(one.get("id"))
 
     def _list(self, scope: str, tail: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return list(self.procore.listed(self._path(scope, tail), query, LARGEST_PAGE))
+        return list(self.procore.listed(self._path(scope, tail), {**self._query(scope), **query}, LARGEST_PAGE))
 
-    def _gone_is_fine(self, method: str, path: str) -> None:
+    def _gone_is_fine(self, method: str, scope: str, tail: str) -> None:
         try:
-            self.procore.request(method, path)
+            self.procore.request(method, self._path(scope, tail), query=self._query(scope))
         except Permanent as error:
             if error.kind != "http_404":
                 raise
 
+    # How this version of the API spells things.
+
     def _path(self, scope: str, tail: str = "") -> str:
         project = f"/projects/{scope}" if scope else ""
         return f"/rest/v2.0/companies/{self.procore.connector.company_id}{project}/webhooks/hooks{tail}"
+
+    def _query(self, scope: str) -> dict[str, str]:
+        return {}
+
+    def _hook_wish(self, scope: str, url: str, payload_version: str, secret: str, namespace: str | None) -> dict[str, Any]:
+        hook = {"payload_version": payload_version, "destination_url": url, "destination_headers": {"Authorization": secret}}
+        return hook | ({"namespace": namespace} if namespace else {"status": "active"})
+
+    def _trigger_wish(self, scope: str, trigger: Trigger) -> dict[str, Any]:
+        return dict(wish(trigger))
+
+    def _bulk_wish(self, scope: str, triggers: Sequence[Trigger]) -> Any:
+        return [wish(one) for one in triggers]
+
+    def _payload_version(self, one: Mapping[str, Any]) -> str:
+        return str(one.get("payload_version"))
+
+
+def hook_api(procore: Procore) -> HookApi:
+    """The API that the connector's file names."""
+    if procore.connector.webhooks.api == "v1.0":
+        from connectors.hook_api_v1 import HookApiV1  # it builds on this module
+
+        return HookApiV1(procore)
+    return HookApi(procore)
 
 
 def verb_of(said: object) -> str:
@@ -146,9 +175,5 @@ def is_taken(error: Permanent) -> bool:
     return error.kind in ("http_400", "http_409", "http_422") and "already been taken" in str(error).lower()
 
 
-def _settings(url: str, payload_version: str, secret: str) -> dict[str, Any]:
-    return {"payload_version": payload_version, "destination_url": url, "destination_headers": {"Authorization": secret}}
-
-
-def _wish(trigger: Trigger) -> dict[str, str]:
+def wish(trigger: Trigger) -> dict[str, str]:
     return {"resource_name": trigger[0], "event_type": trigger[1]}

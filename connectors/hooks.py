@@ -17,7 +17,7 @@ from config.errors import ConfigError, Permanent, TiebackError, Transient, Uncer
 from config.problems import did_you_mean
 from config.secrets import Secret
 from connectors import catalogue
-from connectors.hook_api import Hook, HookApi, Trigger, is_taken
+from connectors.hook_api import Hook, HookApi, Trigger, hook_api, is_taken
 from connectors.kinds.procore_dmsa import Procore
 
 Kind = Literal["create_hook", "update_hook", "add_trigger", "remove_trigger", "delete_hook"]
@@ -116,7 +116,7 @@ def plan(
     scopes where a hook may be left over; they matter for deletions only.
     Raises: Permanent(kind unauthorized or disconnected) and Transient; trouble with one scope is a problem in the plan.
     """
-    api, namespace = HookApi(procore), procore.connector.webhooks.namespace
+    api, namespace = hook_api(procore), procore.connector.webhooks.namespace
     changes: list[Change] = []
     seen: list[Hook] = []
     problems: dict[str, str] = {}
@@ -196,7 +196,7 @@ def _applied(procore: Procore, scope: str, changes: list[Change], secret_of: Cal
     hook_id: str | None = next((change.hook_id for change in changes if change.hook_id and change.kind != "delete_hook"), None)
     adopted = False
     try:
-        api = HookApi(procore)
+        api = hook_api(procore)
         for change in changes:
             if change.kind == "create_hook":
                 hook_id, adopted = _created(api, change, secret_of(scope))

@@ -103,8 +103,9 @@ class Client:
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        shown: str | None = None,
     ) -> Reply:
-        """The answer, whatever its status.
+        """The answer, whatever its status. `shown` stands for the path in errors and records, where the path is a secret.
 
         Raises:
             Transient: nothing was sent, or a read got no whole answer.
@@ -112,6 +113,7 @@ class Client:
             Permanent: the address or certificate is refused, or the answer is too large.
         """
         request = self._prepared(method, path, query, json, form, body, headers or {})
+        path = path if shown is None else shown
         started = time.monotonic()
         try:
             reply = self._exchanged(method, path, request, started)
@@ -139,11 +141,17 @@ class Client:
             raise ConfigError(f"{self.who}: a header holds a line break or a letter outside Latin-1. Take it out.")
         if json is not None:
             headers = {"Content-Type": "application/json", **headers}
-            body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+            body = self._as_json(json)
         sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "tieback", **headers}
         request = requests.Request(method, self.at.url + path, headers=sent, params=query, data=form if form else body)
         # Not through the session: it would add what the environment says.
         return request.prepare()
+
+    def _as_json(self, value: Any) -> bytes:
+        try:
+            return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(f"{self.who}: the body cannot be written as JSON ({plain(str(error), 100)}).") from None
 
     def _exchanged(self, method: str, path: str, request: requests.PreparedRequest, started: float) -> Reply:
         with exchange(self._total_s) as one:
@@ -205,6 +213,13 @@ class Client:
         )
 
 
+class _Session(requests.Session):
+    """Without redirects at all: even when told not to follow one, requests would read its whole body first."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 _threads = threading.local()
 
 
@@ -220,7 +235,7 @@ def _session(at: Origin, resolver: Resolver) -> requests.Session:
 
 
 def _new_session(at: Origin, resolver: Resolver) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):
@@ -295,10 +310,13 @@ def json_of(who: str, method: str, path: str, reply: Reply) -> Any:
     A gateway's HTML page with status 200 is no data.
     Raises: Transient (Uncertain for a write) when it is something else than JSON.
     """
-    if reply.status == 204 or not reply.body:
-        return None
     kind = reply.headers.get("Content-Type", "")
     call = f"{who}: {method} {plain(path.partition('?')[0], 150)}"
+    if reply.status == 204 or (not reply.body and method not in _READS):
+        return None
+    if not reply.body:
+        # An answer that was cut inside its headers looks like this too, and must not pass for "no records".
+        raise _lost(method, f"{call}: answered {reply.status} with nothing.", "unreadable")
     if not bodies.is_json(kind):
         raise _lost(
             method, f"{call}: answered {reply.status} with {plain(kind, 60) or 'no content type'} instead of JSON.", "unreadable"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from config.errors import Permanent, TiebackError
 from connectors.environments import environment_of
-from connectors.hook_api import Hook, HookApi
+from connectors.hook_api import Hook, hook_api
 from connectors.hooks import Wanted, version_of
 from connectors.kinds.procore_dmsa import Procore, known
 from connectors.remarks import plain
@@ -141,8 +141,8 @@ class _Validation:
         if broken:
             seen = "; ".join(f"{name}: {plain(str(error), 160)}" for name, error in broken.items())
             mend = (
-                f"In project {self._sample()} a project administrator switches the tool on (Project Home > Settings > Tool Settings); "
-                "its level comes from the app's manifest and its permission template (Company Admin > App Management > Permissions)."
+                f"In project {self._sample()} a project administrator switches the tool on: Home > Settings > Tool Settings. "
+                "Its level comes from the manifest of the app and its permission template: Company Admin > App Management."
             )
             return Check("tools", "wrong", seen, mend)
         skipped = len(self.resources) - len(readable)
@@ -164,12 +164,12 @@ class _Validation:
         return wanted[0] if wanted != "all" else str(self.projects[0].get("id"))
 
     def _webhooks(self) -> Check:
-        HookApi(self.procore).hooks("", self.connector.webhooks.namespace, with_triggers=False)
+        hook_api(self.procore).hooks("", self.connector.webhooks.namespace, with_triggers=False)
         return Check("webhooks", "ok", f"hooks of the namespace {self.connector.webhooks.namespace} can be managed.")
 
     def _hooks(self) -> Check:
         scopes = ["", *self._hook_scopes()][:MOST_HOOKS_LOOKED_AT]
-        api, namespace = HookApi(self.procore), self.connector.webhooks.namespace
+        api, namespace = hook_api(self.procore), self.connector.webhooks.namespace
         there = [hook for scope in scopes for hook in api.hooks(scope, namespace)]
         wrong = [trouble for hook in there if (trouble := self._trouble(hook))]
         missing = [scope for scope in self.wanted or {} if scope in scopes and scope not in {hook.scope for hook in there}]

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from config import failpoints, logs, settings
@@ -27,11 +28,14 @@ def main(role: str, command: list[str]) -> int:
         failpoints.arm(with_keys.failpoints, with_keys.env.get("TIEBACK_TESTING") == "1")
         return _Process(role, with_keys, command).run()
     except ConfigError as error:
-        print(f"tieback: {error}", file=sys.stderr)
-        return 2
+        return _say(error, 2)
     except TiebackError as error:
-        print(f"tieback: {error}", file=sys.stderr)
-        return 1
+        return _say(error, 1)
+
+
+def _say(error: TiebackError, code: int) -> int:
+    sys.stderr.write(f"tieback: {error}\n")
+    return code
 
 
 class _Process:
@@ -59,26 +63,32 @@ class _Process:
         parent = os.getppid()
         whole = Whole(self._settings, self._role)
         whole.start()
-        server = None
-        if self._role in ("all", "web"):
-            server = self._serve(whole)
+        close_door = self._serve(whole) if self._role in ("all", "web") else None
         watch_parent(self._lost_supervisor, parent)
         self._stop.wait()
-        if server is not None:
-            server.stop()
+        if close_door is not None:
+            close_door()
         whole.stop()
         if self._orphaned and self._command:
             take_over(self._command)
         return 0
 
-    def _serve(self, whole: Any) -> Any:
-        from webhook.app import create_app
+    def _serve(self, whole: Any) -> Callable[[], None]:
+        """Open the door; what is returned closes it when everything begun is answered."""
+        from webhook.app import close, create_app
         from webhook.serve import Server
 
         app = create_app(whole.engine, whole.box, whole.doorbell, self._settings)
-        server = Server(app, listen(self._settings.bind, "TIEBACK_BIND"), self._settings)
+        # Kept open after the door is closed: a child that becomes the supervisor hands it on.
+        self._sock = listen(self._settings.bind, "TIEBACK_BIND")
+        server = Server(app, self._sock, self._settings)
         server.start()
-        return server
+
+        def close_door() -> None:
+            server.stop()
+            close(app)
+
+        return close_door
 
 
 if __name__ == "__main__":

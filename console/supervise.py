@@ -45,7 +45,9 @@ def listen(bind: tuple[str, int], setting: str) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise ConfigError(f"port {port} on {host} is in use. Stop the other program, or choose another port with {setting}.") from None
+            raise ConfigError(
+                f"port {port} on {host} is in use. Stop the other program, or choose another port with {setting}."
+            ) from None
         raise ConfigError(f"{setting} {host}:{port} cannot be opened ({error.strerror}). Choose another address.") from None
     sock.listen(1024)
     return sock
@@ -145,4 +147,4 @@ def take_over(command: list[str]) -> None:
     if fd:
         os.set_inheritable(int(fd), True)
     log.warning("supervisor.replaced", extra=about(pid=os.getpid(), stop_with=f"kill {os.getpid()}"))
-    os.execv(sys.executable, [sys.executable, "-m", "console.cli", *command])
+    os.execv(sys.executable, [sys.executable, "-m", "console.cli", *command])  # noqa: S606

@@ -37,7 +37,8 @@ def not_ready(db: Connection) -> str | None:
     """Why the whole is not ready, in one sentence; None when it is."""
     if fact(db, "site_loaded", "") == "":
         return "the site is not loaded yet"
-    newest = dict(db.execute(select(Beat.role, func.max(Beat.beat_at)).group_by(Beat.role)).tuples())
+    beats = db.execute(select(Beat.role, func.max(Beat.beat_at).label("last")).group_by(Beat.role))
+    newest = {row.role: row.last for row in beats}
     here = db.scalar(select(now()))
     assert here is not None
     for role in ("relay", "worker"):

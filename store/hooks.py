@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from config.errors import ConfigError
+from config.logs import about
 from config.secrets import Box, Secret
 from store.models import Hook
 from store.types import now
+
+log = logging.getLogger("tieback.hooks")
 
 FORGOTTEN_AFTER_S = 24 * 3600
 
@@ -36,17 +41,17 @@ def place(key: str) -> str:
 def open_hooks(db: Connection, box: Box) -> list[OpenHook]:
     """Every hook that deliveries may come in by now."""
     rows = db.execute(select(Hook.__table__).where(or_(Hook.removed_at.is_(None), Hook.removed_at > now(-FORGOTTEN_AFTER_S))))
-    return [
-        OpenHook(
-            row.key,
-            row.connector,
-            row.company_id,
-            row.project_id,
-            tuple(box.open(s["secret"], place(row.key)) for s in row.sealed),
-            row.removed_at is not None,
-        )
-        for row in rows
-    ]
+    return [hook for row in rows if (hook := _opened(row, box))]
+
+
+def _opened(row: Any, box: Box) -> OpenHook | None:
+    """None, and a line in the log, for a hook whose secrets cannot be opened: it must not close the door for the others."""
+    try:
+        secrets = tuple(box.open(s["secret"], place(row.key)) for s in row.sealed)
+    except ConfigError as error:
+        log.error("hook.sealed", extra=about(connector=row.connector, project=row.project_id, error=error))
+        return None
+    return OpenHook(row.key, row.connector, row.company_id, row.project_id, secrets, row.removed_at is not None)
 
 
 def ensure(db: Connection, box: Box, connector: str, company_id: str, project_id: str, secret: Secret) -> str:

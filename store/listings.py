@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, literal, select
+from sqlalchemy import Connection, MetaData, Select, Table, and_, func, inspect, literal, select
 
 from store.models import ApiToken, Call, Delivery, Effect, Event, Fetch, Record, Run, Timer
 
@@ -46,9 +46,9 @@ def deliveries(db: Connection, *, limit: int, state: str | None = None, connecto
         Delivery.id, Delivery.connector, Delivery.delivery_key, Delivery.state, Delivery.reason, Delivery.content_type,
         func.length(Delivery.raw).label("bytes"), Delivery.received_at, Delivery.sorted_at,
     ).order_by(Delivery.id.desc()).limit(limit)  # fmt: skip
-    if state:
-        wanted = wanted.where(Delivery.state == state)
-    return _dicts(db, wanted.where(Delivery.connector == connector) if connector else wanted)
+    only = [Delivery.state == state] if state else []
+    only += [Delivery.connector == connector] if connector else []
+    return _dicts(db, wanted.where(*only))
 
 
 def delivery(db: Connection, id: int) -> dict[str, Any] | None:
@@ -99,19 +99,26 @@ def queues(db: Connection) -> list[dict[str, Any]]:
     found = []
     for what, work in (("fetches", Fetch), ("runs", Run), ("timers", Timer)):
         open_ = work.state.in_(("waiting", "running", "parked"))
-        counted: Select[Any] = (
-            select(work.lane, work.state, func.count().label("count")).where(open_).group_by(work.lane, work.state)
-        )
+        counted = select(work.lane, work.state, func.count().label("count")).where(open_).group_by(work.lane, work.state)
         found += [{"work": what, **row} for row in _dicts(db, counted)]
     waiting = db.scalar(select(func.count()).select_from(Delivery).where(Delivery.state == "received"))
     return [{"work": "deliveries", "lane": "webhook", "state": "received", "count": waiting or 0}, *found]
 
 
+def table_rows(db: Connection, name: str, *, limit: int, id: str | None = None) -> list[dict[str, Any]]:
+    """Rows of a users' table with the standard columns, last written first; none when the table is not there yet."""
+    if not inspect(db).has_table(name):
+        return []
+    table = Table(name, MetaData(), autoload_with=db)
+    wanted = select(table).order_by(table.c.fetched_at.desc()).limit(limit)
+    return _dicts(db, wanted.where(table.c.id == id) if id is not None else wanted)
+
+
 def api_tokens(db: Connection) -> list[dict[str, Any]]:
     columns = (ApiToken.id, ApiToken.name, ApiToken.scopes, ApiToken.created_at, ApiToken.revoked_at, ApiToken.used_at)
-    wanted: Select[Any] = select(*columns).order_by(ApiToken.id)
+    wanted = select(*columns).order_by(ApiToken.id)
     return _dicts(db, wanted)
 
 
-def _dicts(db: Connection, wanted: Select[Any]) -> list[dict[str, Any]]:
+def _dicts(db: Connection, wanted: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in db.execute(wanted)]

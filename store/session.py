@@ -27,6 +27,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 POOL_TIMEOUT_S = 2.0
+# Without these a link that swallows everything holds its caller until TCP gives up, a quarter of an hour later.
+_NOTICE_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 _writers: dict[str, threading.RLock] = {}
 
 
@@ -57,7 +59,7 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         max_overflow=4,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC", **_NOTICE_SILENCE},
     )
 
 
@@ -73,7 +75,9 @@ def _sqlite(path: str) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}", pool_size=64, max_overflow=64, connect_args={"timeout": 30, "check_same_thread": False}
     )
-    mode = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+    mode = (
+        "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "PERSIST"
+    )  # a rollback journal that is kept costs one sync less than one that is deleted
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

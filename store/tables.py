@@ -43,6 +43,7 @@ STANDARD: dict[str, Any] = {
     "record_hash": Text(), "body": Json,
 }  # fmt: skip
 STANDARD_KEY = ("connector", "id")
+VERSION = "row_version"  # what `if_newer` compares in tables without the standard columns
 # Wider to the right; a column only ever moves right.
 _WIDER: list[type[TypeEngine[Any]]] = [Boolean, BigInteger, Double, Text]
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from store import beats
 from store.session import reading
+from webhook.alarm import Seldom
 from webhook.procore import answer
 
 log = logging.getLogger("tieback.door")
@@ -26,6 +27,7 @@ class Health:
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
         self._ready = False
+        self._failed = Seldom()
 
     def alive(self) -> Response:
         return answer(200, "ok")
@@ -51,5 +53,6 @@ class Health:
             with reading(self._engine) as db:
                 return beats.not_ready(db) is None
         except Exception:
-            log.exception("door.readiness_unknown")
+            if self._failed.due():
+                log.exception("door.readiness_unknown")
             return False

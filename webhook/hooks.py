@@ -48,7 +48,7 @@ class HookTable:
 
     def admit(self, key: str, header: str) -> OpenHook | None:
         """The hook of this key when the Authorization header is one of its secrets."""
-        self._refresh(STALE_S, wait_s=0 if self.loaded else WAIT_S)
+        self._refresh(STALE_S, wait_s=0 if self.loaded else 2 * WAIT_S)
         found = self._compare(key, header)
         if found is None and self._refresh(MISS_S, wait_s=WAIT_S):
             found = self._compare(key, header)
@@ -79,7 +79,7 @@ class HookTable:
             self.loaded = True
             for secret in {secret for row in rows for secret in row.secrets}:
                 logs.hide(secret.reveal())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, what was read last stays valid)
             log.warning("door.hooks_unread", extra=logs.about(error=f"{type(error).__name__}: {error}".split("\n")[0][:300]))
         finally:
             self._read_at = time.monotonic()

@@ -11,7 +11,7 @@ from automations.event import Event
 from automations.outcomes import Outcome
 from automations.scope import Scope
 from config import failpoints
-from config.errors import LostLease, Permanent
+from config.errors import ConfigError, LostLease, Permanent
 from config.logs import about
 from store import calls, events, leases, records, runs
 from store.leases import Held
@@ -20,6 +20,7 @@ from store.session import reading, retrying, writing
 from workers.desk import Desk
 from workers.dispatch import iso
 from workers.journal import StoreJournal, small
+from workers.pausing import put_aside_while_paused
 from workers.tools import Tools
 
 log = logging.getLogger("tieback.run")
@@ -32,6 +33,9 @@ def run(desk: Desk, run_id: int) -> None:
     if held is None:
         return
     failpoints.hit("run.claimed")
+    if desk.loaded.paused(row.connector):
+        put_aside_while_paused(desk, held, row.connector)
+        return
     desk.call_log.take()
     with desk.keeper.holding(held, claimed_at):
         _work(desk, held, row)
@@ -62,10 +66,11 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
     except LostLease:
         journal.abandon()
         raise
-    except Permanent as error:
+    except (Permanent, ConfigError) as error:
         journal.abandon()
-        outcome = Outcome("failed", error={"step": None, "kind": error.kind, "message": str(error)})
-    _keep(desk, held, row, outcome)
+        kind = getattr(error, "kind", "config")
+        outcome = Outcome("failed", error={"step": None, "kind": kind, "message": str(error)})
+    _keep(desk, held, row, outcome, journal)
 
 
 def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: Held) -> Scope:
@@ -101,11 +106,12 @@ def _event(row: Any) -> Event:
 
 
 @retrying
-def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome) -> None:
+def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJournal) -> None:
     values = {"reason": outcome.reason, "error": small(outcome.error), "trigger": outcome.trigger or row.trigger}
     if outcome.lines:
         values["lines"] = small([vars(line) for line in outcome.lines])
     with writing(desk.engine) as db:
+        journal.write_results(db)
         calls.log_calls(db, desk.call_log.take(run_id=row.id))
         if outcome.state == "waiting":
             leases.put_back(db, held, outcome.wait_s or 0.0, counts=outcome.error is not None, **values)

@@ -22,6 +22,7 @@ from store.leases import Held
 from store.records import Kept
 from store.session import retrying, writing
 from workers.desk import Desk
+from workers.pausing import put_aside_while_paused
 
 log = logging.getLogger("tieback.fetch")
 
@@ -42,6 +43,9 @@ def fetch(desk: Desk, fetch_id: int) -> None:
         row = fetches.get(db, fetch_id)
         desk.loaded.fresh(db)
     failpoints.hit("fetch.claimed")
+    if desk.loaded.paused(row.connector):
+        put_aside_while_paused(desk, held, row.connector)
+        return
     desk.call_log.take()
     with desk.keeper.holding(held, claimed_at):
         _read(desk, held, row)

@@ -42,6 +42,7 @@ class StoreJournal:
         self._row = row
         self._event = event
         self._copy = copy
+        self._results: list[StepResult] = []
         self._settled: list[tuple[str, EffectState, Any]] = []
         self._open = ExitStack()
         self._db: Connection | None = None
@@ -52,12 +53,21 @@ class StoreJournal:
         return self._kept.get(path)
 
     def finish(self, result: StepResult) -> None:
+        self._kept[result.path] = result
+        self._results.append(result)
+        if result.state == "skipped":
+            return  # nothing was done: it is written with the next step, or with the end of the run
         try:
             with self._open:
-                self._keep(self._transaction(), result)
+                self.write_results(self._transaction())
         finally:
             self._db = None
-        self._kept[result.path] = result
+        self._results.clear()
+
+    def write_results(self, db: Connection) -> None:
+        """Write what is finished and not written yet, in this transaction."""
+        for result in self._results:
+            self._keep(db, result)
 
     def _keep(self, db: Connection, result: StepResult) -> None:
         for key, state, response in self._settled:
@@ -80,12 +90,12 @@ class StoreJournal:
         failpoints.hit("run.before_finish")
 
     def upsert(self, change: RowChange) -> str:
-        row = dict(change.row)
-        if change.standard:
-            row = self._standard(change)
-        else:
-            row.update(change.columns)
-        version = "updated_at" if change.standard and change.if_newer else change.version if change.if_newer else None
+        row = self._standard(change) if change.standard else {**change.row, **change.columns}
+        version = None
+        if change.if_newer and change.standard:
+            version = "updated_at"
+        elif change.if_newer and change.version is not None:
+            version, row[tables.VERSION] = tables.VERSION, change.version
         return tables.upsert(self._transaction(), change.table, change.key, row, version=version)
 
     def _standard(self, change: RowChange) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -46,11 +45,12 @@ class Loaded:
         self._generation = -1
         self._connectors: dict[str, Connector] = {}
         self._refused: dict[str, str] = {}
+        self._paused: set[str] = set()
         self._destinations: dict[str, Any] = {}
         self._versions: dict[str, int] = {}
         self.automations: list[Automation] = []
+        self._by_version: dict[int, Automation] = {}
         self.index = Index([])
-        self._automation = lru_cache(maxsize=2000)(self._load_version)
 
     def fresh(self, db: Connection) -> None:
         """Load anew when something was changed since. Costs one small query when nothing was."""
@@ -72,21 +72,27 @@ class Loaded:
             except ConfigError as error:
                 refused[row.name] = str(error)
         self._connectors, self._refused = found, refused
+        self._paused = {row.name for row in kept.every(db) if row.state == "paused"}
         self._destinations = {row.path: row.source for row in definitions.site_files(db, "destinations") if row.source}
         active = definitions.active(db)
         self._versions = {one.name: one.version_id for one in active}
-        self.automations = [rule for one in active if (rule := _parsed(one.source, one.file))]
+        parsed = {one.version_id: rule for one in active if (rule := _parsed(one.source, one.file))}
+        self.automations = list(parsed.values())
+        self._by_version = parsed
         self.index = Index(self.automations)
         log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
 
-    def _load_version(self, version_id: int) -> Automation:
-        with reading(self._engine) as db:
-            row = definitions.version(db, version_id)
-        return definition.load(row.source, row.file)
-
     def automation(self, version_id: int) -> Automation:
-        """A version as it was when its run began, whatever is in force now."""
-        return self._automation(version_id)
+        """A version as it was when its run began, whatever is in force now.
+
+        Raises: Problems when this code no longer reads it.
+        """
+        known = self._by_version.get(version_id)
+        if known is None:
+            with reading(self._engine) as db:
+                row = definitions.version(db, version_id)
+            known = self._by_version[version_id] = definition.load(row.source, row.file)
+        return known
 
     def version_id(self, name: str) -> int:
         return self._versions[name]
@@ -102,6 +108,9 @@ class Loaded:
         if name not in self._connectors:
             raise Permanent(f'there is no connector "{name}". Add it, or name another.', kind="no_connector")
         return self._connectors[name]
+
+    def paused(self, name: str) -> bool:
+        return name in self._paused
 
     def connectors(self) -> dict[str, Connector]:
         return dict(self._connectors)

@@ -60,7 +60,7 @@ class Http:
         except ConfigError as error:
             raise Permanent(str(error), kind="request") from None
         decoded = None
-        with contextlib.suppress(TiebackError):
+        with contextlib.suppress(TiebackError, ValueError):
             decoded = answer.json()
         return Reply(
             answer.status,

@@ -33,7 +33,8 @@ def _table(value: Any) -> Any:
     return value
 
 
-def _column(value: Any) -> Any:
+def column(value: Any) -> Any:
+    """Raises: PydanticCustomError TB134."""
     if not isinstance(value, str) or not _TABLE.match(value):
         raise complain(
             "TB134", f'"{value}" is no column name: lower-case letters, digits and _, beginning with a letter, at most 63'
@@ -62,5 +63,5 @@ def is_record(value: Any) -> bool:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Table = Annotated[str, BeforeValidator(_table)]
-Column = Annotated[str, BeforeValidator(_column)]
+Column = Annotated[str, BeforeValidator(column)]
 Moment = Annotated[str, BeforeValidator(_moment)]

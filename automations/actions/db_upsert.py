@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from automations.actions._shapes import Column, Moment, Table, Text, is_record
+from automations.actions._shapes import Column, Moment, Table, Text, column, is_record
 from automations.context import Context
 from automations.effects import summary
 from automations.fields import TEXT, a_map
@@ -48,10 +48,14 @@ class Params(Strict):
     def _keyed(self) -> Params:
         if is_record(self.row):
             return self
+        if self.row is None:
+            raise complain("TB133", 'there is no record to write; for deletions write if: event.action != "delete"')
         if self.key is None:
             raise complain(
                 "TB135", 'db.upsert needs "key:" for a row that is not ${record}; name the columns that make it unique'
             )
+        for name in self.row if isinstance(self.row, dict) else ():
+            column(name)
         if isinstance(self.row, dict) and (lacking := [k for k in self.key if k not in self.row]):
             raise complain("TB135", f'the row has no "{lacking[0]}", which key: names; add it to row:')
         return self
@@ -70,19 +74,5 @@ def _standard(params: Params) -> RowChange:
 
 
 def _named(params: Params, context: Context) -> RowChange:
-    _check_row(params.row)
     filled = {"connector": context.event.connector, "company_id": context.event.company_id, **params.row}
     return RowChange(params.table, filled, tuple(params.key or ()), False, params.columns, params.version, params.if_newer)
-
-
-def _check_row(row: Any) -> None:
-    from config.errors import Permanent
-
-    if not isinstance(row, dict):
-        raise Permanent(f"row: must be a map of columns, not {type(row).__name__}", kind="parameters")
-    for name in row:
-        Columns.model_validate({"name": name})
-
-
-class Columns(Strict):
-    name: Column

@@ -120,16 +120,28 @@ def run(params: Params, context: Context) -> Done:
 
 
 def _send(params: Params, context: Context) -> Reply:
-    return context.tools.http(params.to.removeprefix("http:")).send(
-        params.method, params.path, json=plain(params.json_), body=params.body, headers=params.headers,
-        query={k: str(plain(v)) for k, v in params.query.items()}, idempotency_key=params.idempotency_key,
-    )  # fmt: skip
+    query = {name: str(plain(value)) for name, value in params.query.items()}
+    try:
+        return context.tools.http(params.to.removeprefix("http:")).send(
+            params.method, params.path, json=plain(params.json_), body=params.body, headers=params.headers,
+            query=query, idempotency_key=params.idempotency_key,
+        )  # fmt: skip
+    except Permanent as error:
+        # A destination raises what it refuses; this rule may have expected just that.
+        status = error.kind.removeprefix("http_")
+        if status.isdigit() and _fine(params, int(status)):
+            return Reply(int(status), text=str(error))
+        raise
+
+
+def _fine(params: Params, status: int) -> bool:
+    if params.expect:
+        return status in params.expect
+    return 200 <= status < 300 or (params.method == "DELETE" and status in (404, 410))
 
 
 def _answer(params: Params, reply: Reply) -> dict[str, Any]:
-    gone = params.method == "DELETE" and reply.status in (404, 410)
-    fine = reply.status in params.expect if params.expect else 200 <= reply.status < 300 or gone
-    if not fine:
+    if not _fine(params, reply.status):
         raise _refused(params, reply)
     headers = {name: value for name, value in reply.headers.items() if name.lower() in KEPT_HEADERS}
     return {"status": reply.status, "json": reply.json, "text": reply.text, "headers": headers}

@@ -61,6 +61,8 @@ class Destination:
         self.name = f"http:{definition.name}"
         self.method = definition.method
         self._base, self._headers, self._idempotency_header = base, headers, definition.idempotency_header
+        # An address that came from a secret, such as a chat's incoming webhook, is one itself.
+        self._shown_base = "/…" if _REFERENCE.search(definition.url) else base
         seconds = definition.timeout_s
         self._client = http.Client(self.name, at, record=record, resolver=resolver, read_s=seconds, total_s=seconds)
 
@@ -83,9 +85,11 @@ class Destination:
         method = (method or self.method).upper()
         if method not in METHODS:
             raise ConfigError(f"{self.name}: the method {plain(method, 20)!r} is not known. Write one of {', '.join(METHODS)}.")
-        target = self._base + self._extension(path) or "/"
-        reply = self._client.send(method, target, json=json, body=body, headers=self._all_headers(headers or {}, idempotency_key))
-        return http.checked(self.name, method, target, reply)
+        extension = self._extension(path)
+        target, shown = self._base + extension or "/", self._shown_base + extension or "/"
+        sent = self._all_headers(headers or {}, idempotency_key)
+        reply = self._client.send(method, target, json=json, body=body, headers=sent, shown=shown)
+        return http.checked(self.name, method, shown, reply)
 
     def _extension(self, path: str) -> str:
         before_query = path.partition("?")[0]

@@ -75,6 +75,11 @@ class Procore:
         """The permitted projects, active or not, whatever `projects:` in the file says."""
         return list(self.pages("Projects"))
 
+    def wanted_projects(self) -> list[Json]:
+        """The permitted projects that this connector is for: all, or those in its `projects:`."""
+        wanted = self.connector.projects
+        return [one for one in self.projects() if wanted == "all" or str(one.get("id")) in wanted]
+
     def get(self, resource: Resource | str, id: str, project_id: str | None = None, parent: str | None = None) -> Json:
         """One record as its show endpoint has it; from the list, by id, where there is no show.
 

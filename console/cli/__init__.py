@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+import click
+
 from console.cli.ending import ended
 from console.cli.family import Family
 
@@ -36,7 +38,26 @@ COMMANDS = {
     "db": ("db:db", "The database."),
 }  # fmt: skip
 
-tieback = Family(name="tieback", help="Tieback ties Procore back to your own systems.", table=COMMANDS)
+
+def _version(context: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"tieback {version('tieback')}")
+        except PackageNotFoundError:
+            click.echo("tieback, run from its folder without being installed")
+        context.exit()
+
+
+tieback = Family(
+    name="tieback",
+    help="Tieback ties Procore back to your own systems.",
+    table=COMMANDS,
+    params=[
+        click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+    ],
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -104,9 +104,16 @@ def _hosts(draft: Draft) -> str:
 def _credentials(draft: Draft, given: Mapping[str, Any]) -> Draft:
     client_id = given["client_id"] or _ask("Client id")
     path = given["client_secret_file"]
-    secret = read_secret(path) if path else Secret(click.prompt("Client secret (hidden)", hide_input=True, err=True).strip())
+    secret = read_secret(path) if path else _typed_secret()
     hide(secret.reveal())
     return Draft({**draft.config, "client_id": client_id}, secret)
+
+
+def _typed_secret() -> Secret:
+    # Without a terminal there is no echo to switch off, and asking for it would fail.
+    if not sys.stdin.isatty():
+        return Secret(_ask("Client secret"))
+    return Secret(str(click.prompt("Client secret (hidden)", hide_input=True, err=True)).strip())
 
 
 def _signed_in(draft: Draft) -> None:

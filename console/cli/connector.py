@@ -9,7 +9,7 @@ import click
 from console.cli import adding
 from console.cli.family import Family
 from console.cli.output import json_option, listing, listing_options, say, show_json, shown
-from console.verbs import connecting
+from console.verbs import connecting, hooking
 from console.verbs.at_hand import at_hand
 from console.verbs.connecting import green
 
@@ -82,7 +82,7 @@ def show(name: str, as_json: bool) -> None:
 def validate(name: str, as_json: bool) -> int:
     """Check a connection field by field: ok, not yet, or wrong and the mend. Exit 1 when something is wrong."""
     with at_hand() as here:
-        checks = connecting.validate(here, name)
+        checks = hooking.validate(here, name)
     if as_json:
         show_json([vars(check) for check in checks])
     else:
@@ -95,7 +95,11 @@ def validate(name: str, as_json: bool) -> int:
 def remove(name: str) -> None:
     """Remove a connection and its hooks at Procore. Rows, runs and events stay."""
     with at_hand() as here:
-        connecting.remove(here, name, say)
+        connecting.ours(here, name)
+        trouble = hooking.remove_all(here, name)
+        connecting.remove(here, name)
+    if trouble:
+        say(f"{name}: hooks are left at Procore, delete them there: {trouble}")
     say(f"{name}: removed")
 
 

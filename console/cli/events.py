@@ -11,8 +11,8 @@ from console.verbs import showing
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
-    "ID": "id", "RECEIVED": "received_at", "STATE": "state", "CONNECTOR": "connector", "RESOURCE": "resource_name",
-    "VERB": "action", "RECORD": "resource_id", "WHY": "reason",
+    "ID": "id", "DELIVERY": "delivery_id", "RECEIVED": "received_at", "STATE": "state", "CONNECTOR": "connector",
+    "RESOURCE": "resource_name", "VERB": "action", "RECORD": "resource_id", "WHY": "reason",
 }  # fmt: skip
 STATES = ("received", "matched", "ignored", "unsupported", "quarantined")
 
@@ -32,12 +32,15 @@ def list_(state: str | None, connector: str | None, limit: int, as_json: bool) -
 
 @events.command()
 @click.argument("id", type=int)
+@click.option("--delivery", is_flag=True, help="ID is that of a delivery, such as one that was quarantined and made no event.")
 @json_option
-def show(id: int, as_json: bool) -> None:
+def show(id: int, delivery: bool, as_json: bool) -> None:
     """Tell the whole story of one event: what was sent, why each automation did or did not run, and the runs."""
     with at_hand() as here:
-        found = showing.event(here, id)
+        found = showing.delivery(here, id) if delivery else showing.event(here, id)
     if as_json:
         show_json(found)
+    elif delivery:
+        story.delivery(found)
     else:
         story.event(found)

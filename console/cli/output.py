@@ -13,6 +13,7 @@ import click
 
 Row = Mapping[str, Any]
 Columns = Mapping[str, str]
+NARROW = 6
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Control and bidirectional signs in foreign text could repaint the operator's terminal.
@@ -45,7 +46,9 @@ def as_json_value(value: Any) -> Any:
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(as_json_value(value), indent=2, ensure_ascii=False))
+    text = json.dumps(as_json_value(value), indent=2, ensure_ascii=False)
+    # Such signs can only stand inside strings, where JSON has a way to write them.
+    click.echo(re.sub(_UNSAFE, lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
 def say(text: str = "") -> None:
@@ -83,23 +86,33 @@ def listing(rows: Iterable[Row], columns: Columns, *, as_json: bool, empty: str)
 
 
 def table(cells: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
-    if sys.stdout.isatty():
-        _drawn(cells, headings)
-        return
+    """Whole values in columns for a pipe; cut to the width for a terminal."""
     widths = [max(len(row[n]) for row in [headings, *cells]) for n in range(len(headings))]
+    if sys.stdout.isatty():
+        _drawn(cells, headings, widths)
+        return
     for row in [headings, *cells]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _drawn(cells: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+def _drawn(cells: Sequence[Sequence[str]], headings: Sequence[str], widths: list[int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        # The last column takes what is left and is the one to be cut.
-        drawn.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == headings[-1] else None)
+    terminal = Console(highlight=False)
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for heading, width in zip(headings, fitting(widths, terminal.width), strict=True):
+        drawn.add_column(heading, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(drawn)
+    terminal.print(drawn)
+
+
+def fitting(widths: Sequence[int], most: int) -> list[int]:
+    """Column widths that fit, two signs apart: the last one, which explains, gives way first, then the widest."""
+    fit = list(widths)
+    fit[-1] = max(min(fit[-1], 12), fit[-1] - max(0, sum(fit) + 2 * len(fit) - most))
+    while sum(fit) + 2 * len(fit) > most and max(fit) > NARROW:
+        fit[fit.index(max(fit))] -= 1
+    return fit

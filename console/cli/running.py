@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -58,8 +59,9 @@ def _run(roles: list[str], *, door: bool = False, command: list[str] | None = No
     given = settings.load()
     logs.start(given.log_level)
     sock = listen(given.bind, "TIEBACK_BIND") if door else None
-    _make_ready(settings.with_keys(given))
-    return supervise(roles, sock, command or [])
+    with sock or nullcontext():
+        _make_ready(settings.with_keys(given))
+        return supervise(roles, sock, command or [])
 
 
 def _make_ready(given: Settings) -> None:

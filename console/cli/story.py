@@ -46,6 +46,15 @@ def event(found: Dict) -> None:
         say(f"run {one['id']}  {one['state']}  {one['automation']}  {one['reason'] or ''}".rstrip())
 
 
+def delivery(found: Dict) -> None:
+    say(f"delivery {found['id']}  {found['state']}  {found['connector']}")
+    _fact("reason", found["reason"])
+    _fact("received", f"{shown(found['received_at'])}, {len(found['raw'])} bytes of {found['content_type'] or 'no content type'}")
+    _fact("sent", _short(found["raw"]))
+    for one in found["events"]:
+        say(f"event {one['id']}  {one['state']}  {_happened(one)}")
+
+
 def _delivery(delivery: Dict | None) -> None:
     if delivery is None:
         return

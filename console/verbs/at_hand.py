@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +12,17 @@ from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from config import logs
 from config import settings as all_settings
 from config.errors import ConfigError
 from config.secrets import Box
 from config.settings import Settings, without_password
-from store import migrate
 from store.session import explain, open_engine
+
+# What SQLite and PostgreSQL say of a table or column that another version of Tieback has.
+_MISSING = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,8 @@ def user() -> str:
 def at_hand(*, makes: bool = False, actor: str | None = None) -> Iterator[AtHand]:
     """Everything opened; closed at the end of the block.
 
-    `makes` True makes and migrates the database; otherwise one that is not there or of another
-    version is a ConfigError, because a question must not leave a database in the wrong folder.
+    `makes` True makes and migrates the database; otherwise one that is not there is a ConfigError,
+    because a question must not leave a database in the wrong folder.
     """
     settings = all_settings.load()
     quiet = settings.sources["TIEBACK_LOG_LEVEL"] == "default"
@@ -59,12 +62,20 @@ def at_hand(*, makes: bool = False, actor: str | None = None) -> Iterator[AtHand
     engine = open_engine(settings, pool_size=4)
     try:
         if makes:
-            migrate.ready(engine, settings)
-        else:
-            current(engine, settings)
+            _migrate(engine, settings)
         yield AtHand(settings, engine, actor or f"cli:{user()}")
+    except (OperationalError, ProgrammingError) as error:
+        if _MISSING.search(str(error.orig)):
+            current(engine, settings)
+        raise
     finally:
         engine.dispose()
+
+
+def _migrate(engine: Engine, settings: Settings) -> None:
+    from store import migrate  # Alembic takes as long to import as everything else
+
+    migrate.ready(engine, settings)
 
 
 def there(settings: Settings) -> None:
@@ -75,8 +86,10 @@ def there(settings: Settings) -> None:
             raise ConfigError(f"there is no database at {path} yet. Start Tieback here, or run: tieback db upgrade")
 
 
-def current(engine: Engine, settings: Settings) -> None:
-    """Raises: ConfigError when the database does not answer or has another schema than this code."""
+def current(engine: Engine, settings: Settings) -> str:
+    """The revision. Raises: ConfigError when the database does not answer or has another schema than this code."""
+    from store import migrate
+
     try:
         seen = migrate.current(engine)
     except DBAPIError as error:
@@ -86,3 +99,4 @@ def current(engine: Engine, settings: Settings) -> None:
         raise ConfigError(
             f"the database {where} is at revision {seen or 'none'}, this Tieback needs {migrate.head()}. Run: tieback db upgrade"
         )
+    return seen

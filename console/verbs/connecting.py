@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,11 +20,9 @@ from connectors.kinds.procore_dmsa import Procore
 from connectors.ports import MemoryCalls, MemoryQuota, MemoryTokens
 from connectors.validation import Check
 from console.verbs.at_hand import AtHand
-from store import audit, connectors, definitions, timers
+from store import audit, calls, connectors, definitions, timers
 from store.session import reading, writing
-from workers import hooks as our_hooks
-from workers.loaded import connector_of
-from workers.site import HOOKS_EVERY_S, VALIDATE_EVERY_S
+from workers.hooks import arm
 
 ANY_COMPANY = "1"
 
@@ -117,8 +115,8 @@ def keep(here: AtHand, of: Draft, checks: list[Check], *, news: str = "connector
         sealed = connectors.seal(here.box, connector.name, {"client_secret": of.secret, "webhook_secret": hook_secret})
         connectors.put(db, connector.name, "store", as_config(connector), sealed)
         connectors.set_verdict(db, connector.name, verdict(checks))
-        timers.ensure(db, "hooks", connector.name, in_s=HOOKS_EVERY_S, every_s=HOOKS_EVERY_S)
-        timers.ensure(db, "validate", connector.name, in_s=VALIDATE_EVERY_S, every_s=VALIDATE_EVERY_S)
+        calls.forget_token(db, connector.name)  # the credentials may be other ones
+        arm(db, connector.name)
         audit.note(
             db, here.actor, news, connector.name, {"company_id": connector.company_id, "environment": connector.environment}
         )
@@ -146,22 +144,6 @@ def ours(here: AtHand, name: str) -> Any:
     return row
 
 
-def usable(here: AtHand, name: str) -> Connector:
-    """Ready to call, with its secrets. Raises: ConfigError when it is not there or a secret cannot be had."""
-    row = existing(here, name)
-    with reading(here.engine) as db:
-        texts = {file.path: file.source for file in definitions.site_files(db, "connectors") if file.source}
-    return connector_of(row, texts, here.box, here.settings)
-
-
-def validate(here: AtHand, name: str) -> list[Check]:
-    """Validate a connector that is kept, and keep the verdict."""
-    checks = validated(usable(here, name))
-    with writing(here.engine) as db:
-        connectors.set_verdict(db, name, verdict(checks))
-    return checks
-
-
 def current_draft(here: AtHand, name: str, given: Mapping[str, Any], secret: Secret | None) -> Draft:
     """A kept connection with some of its fields replaced."""
     row = ours(here, name)
@@ -170,11 +152,8 @@ def current_draft(here: AtHand, name: str, given: Mapping[str, Any], secret: Sec
     return Draft({**row.config, **given, "webhooks": webhooks}, secret or kept["client_secret"])
 
 
-def remove(here: AtHand, name: str, said: Callable[[str], None]) -> None:
-    """Delete its hooks at Procore, then retire it. `said` is told what was left behind and why."""
-    ours(here, name)
-    for line in our_hooks.remove_all(here, name):
-        said(line)
+def remove(here: AtHand, name: str) -> None:
+    """Retire a connector that was added by hand. Its hooks are `hooking.remove_all`'s work, before this."""
     with writing(here.engine) as db:
         connectors.set_state(db, name, "removed", None)
         timers.disarm(db, name)

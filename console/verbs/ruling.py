@@ -1,114 +1,18 @@
-"""Automations: check them without running anything, put them in force, list them, and what they may name."""
+"""Automations: put them in force, list them, and say what they may name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
-from automations import checking
-from automations.checking import Checked
-from automations.known import Known
 from config import yamlfile
 from config.errors import ConfigError
-from config.problems import Mark, Problem, Problems, did_you_mean, problem
-from config.settings import Settings
-from config.yamlfile import Node
-from connectors import catalogue, destinations
-from connectors import definition as connector_definition
-from console.verbs.at_hand import AtHand, there
-from store import connectors, definitions
-from store.session import open_engine, reading
-from workers import site
+from config.problems import did_you_mean
+from connectors import catalogue
+from console.verbs.at_hand import AtHand
+from store import definitions
+from store.session import reading
 
 Dict = dict[str, Any]
-
-
-def check(settings: Settings, paths: Sequence[Path]) -> Checked:
-    """Everything wrong in these files or folders, or in the whole site when there are none.
-
-    Needs no network and no secret. Connectors that were added by hand are known when the database can be read.
-    """
-    folder = _site_of(settings, paths)
-    files = checking.files_of(paths or _folders(folder))
-    of_folder = {name: [file for file in files if file.parent.name == name] for name in ("connectors", "destinations")}
-    rules = [file for file in files if file.parent.name not in of_folder]
-    checked = checking.check(rules, _known(settings, folder), None if paths else folder)
-    for file in of_folder["connectors"]:
-        _look(checked, file, None if paths else folder, connector_definition.parse)
-    for file in of_folder["destinations"]:
-        _look(checked, file, None if paths else folder, destinations.parse)
-    return checked
-
-
-def _site_of(settings: Settings, paths: Sequence[Path]) -> Path:
-    """The site that the first path is part of, else the configured one."""
-    for path in paths[:1]:
-        for folder in (path, *path.absolute().parents):
-            if folder.name == "automations":
-                return folder.parent
-            if (folder / "automations").is_dir() and (folder / "connectors").is_dir():
-                return folder
-    return settings.site
-
-
-def _folders(folder: Path) -> list[Path]:
-    """Raises: ConfigError when there is no site."""
-    if not folder.is_dir():
-        raise ConfigError(f"there is no site at {folder}. Name files, set TIEBACK_SITE, or make a site: tieback init {folder}")
-    return [folder / name for name in ("connectors", "destinations", "automations") if (folder / name).is_dir()]
-
-
-def _known(settings: Settings, folder: Path) -> Known:
-    """What rules may name. Nothing is checked that cannot be known: no site and no database."""
-    by_hand = _kept_connectors(settings)
-    if by_hand is None and not folder.is_dir():
-        return Known()
-    in_files = set(_names(folder / "connectors", lambda node: node.value["name"].value))
-    there = set(_names(folder / "destinations", destinations.name_of))
-    return Known(connectors=in_files | (by_hand or set()), destinations=there)
-
-
-def _names(folder: Path, name_of: Callable[[Node], str]) -> Iterable[str]:
-    """Names in a folder's files; a file that cannot be read says so elsewhere."""
-    for file in checking.files_of([folder]) if folder.is_dir() else []:
-        try:
-            yield str(name_of(yamlfile.read(file)))
-        except (ConfigError, KeyError, TypeError, AttributeError):
-            continue
-
-
-def _kept_connectors(settings: Settings) -> set[str] | None:
-    """Names in the database; None when there is none, or it cannot be read now."""
-    try:
-        there(settings)
-        engine = open_engine(settings, pool_size=1)
-    except ConfigError:
-        return None
-    try:
-        with reading(engine) as db:
-            return {row.name for row in connectors.every(db)}
-    except DBAPIError:
-        return None
-    finally:
-        engine.dispose()
-
-
-def _look(checked: Checked, file: Path, folder: Path | None, parse: Callable[[Node], Any]) -> None:
-    name = str(file.relative_to(folder)) if folder else str(file)
-    try:
-        checked.sources[name] = yamlfile.text(file, name)
-        parse(yamlfile.parse(checked.sources[name], name))
-    except ConfigError as error:
-        checked.problems += _problems(error, name)
-
-
-def _problems(error: ConfigError, name: str) -> list[Problem]:
-    if isinstance(error, Problems):
-        return error.found
-    return [problem(Mark(name, 1, 1), "TB116", str(error).removeprefix(f"{name}: "))]
 
 
 def apply(here: AtHand) -> list[str]:
@@ -117,6 +21,8 @@ def apply(here: AtHand) -> list[str]:
         raise ConfigError(
             f"there is no site at {here.settings.site}. Set TIEBACK_SITE, or make one: tieback init {here.settings.site}"
         )
+    from workers import site  # with it come the engine and CEL, which a list does not need
+
     return site.load(here.engine, here.box, here.settings, here.actor)
 
 

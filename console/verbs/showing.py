@@ -7,6 +7,7 @@ from typing import Any
 from config.errors import ConfigError
 from console.verbs.at_hand import AtHand
 from store import calls, definitions, hooks, listings, records, runs
+from store import events as kept_events
 from store.session import reading
 
 Dict = dict[str, Any]
@@ -31,6 +32,15 @@ def event(here: AtHand, id: int) -> Dict:
         found["delivery"] = listings.delivery(db, found["delivery_id"]) if found["delivery_id"] else None
         found["runs"] = listings.runs(db, limit=1000, event_id=id)
     return found
+
+
+def delivery(here: AtHand, id: int) -> Dict:
+    """The delivery as it came, with the events it brought. Raises: ConfigError when there is none."""
+    with reading(here.engine) as db:
+        found = listings.delivery(db, id)
+        if found is None:
+            raise ConfigError(f"there is no delivery {id}. List them: tieback deliveries list")
+        return {**found, "events": [dict(row._mapping) for row in kept_events.of_delivery(db, id)]}
 
 
 def run_list(here: AtHand, *, limit: int, **only: Any) -> list[Dict]:

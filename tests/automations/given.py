@@ -21,8 +21,9 @@ KNOWN = Known(connectors={"acme-prod"}, destinations={"http:erp"})
 
 def rfi(**changes: Any) -> dict[str, Any]:
     record: dict[str, Any] = {
-        "id": 22564874, "number": "12", "revision": "0", "title": "Beam pocket depth at grid C4", "status": "open", "private": False,
-        "created_at": "2026-03-06T18:25:41Z", "updated_at": "2026-03-06T18:25:41Z", "due_date": "2026-03-13", "time_resolved": None,
+        "id": 22564874, "number": "12", "revision": "0", "title": "Beam pocket depth at grid C4", "status": "open",
+        "private": False, "created_at": "2026-03-06T18:25:41Z", "updated_at": "2026-03-06T18:25:41Z", "due_date": "2026-03-13",
+        "time_resolved": None,
         "assignee": {"id": 7002, "name": "Ana Ruiz", "locale": "en", "login": "ana@arch.example"},
         "assignees": [{"id": 7002, "name": "Ana Ruiz", "locale": "en", "login": "ana@arch.example", "response_required": True}],
         "location": None, "custom_fields": {"custom_field_253711": {"data_type": "boolean", "value": False}},

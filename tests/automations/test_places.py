@@ -31,7 +31,7 @@ HERE = "stauts"
         "a: é😀 record.stauts",
     ],
 )
-def test_the_mark_stands_on_the_word(text: str):
+def test_the_mark_stands_on_the_word(text: str) -> None:
     # Given a value in some YAML style
     node = yamlfile.parse(text, "f.yaml")
     value = node.value[0].value["b"] if isinstance(node.value, list) else node.value["a"]
@@ -42,7 +42,7 @@ def test_the_mark_stands_on_the_word(text: str):
 
 
 @given(st.text(max_size=60), st.integers(0, 80))
-def test_any_value_has_some_place(text: str, offset: int):
+def test_any_value_has_some_place(text: str, offset: int) -> None:
     source = f'a: "{text}"'
     try:
         node = yamlfile.parse(source, "f.yaml")

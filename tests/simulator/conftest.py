@@ -27,7 +27,7 @@ class Caller(requests.Session):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         path = url.replace("{c}", str(self.company)).replace("{p}", str(self.project))
-        return super().request(method, self.sim.url + path, *args, timeout=10, **kwargs)
+        return super().request(method, self.sim.url + path, *args, **{"timeout": 10, **kwargs})
 
     def sign_in(self) -> Caller:
         tokens = self.sim.world.tokens

@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from simulator.app import serve
+from store import connectors, definitions
+from store.session import writing
 from tests.workers.rig import Rig, payload, rig
 
 KEEP_RFIS = """
@@ -26,7 +28,12 @@ KEEP_RFIS = """
       - id: write
         if: event.action != "delete"
         use: db.upsert
-        with: {table: rfis, row: "${record}", version: "${record.updated_at}", if_newer: true, columns: {status: "${record.status}"}}
+        with:
+          table: rfis
+          row: "${record}"
+          version: "${record.updated_at}"
+          if_newer: true
+          columns: {status: "${record.status}"}
 """
 TELL_ERP = """
     format: 1
@@ -37,7 +44,12 @@ TELL_ERP = """
     do:
       - id: post
         use: http.call
-        with: {to: http:sink, method: POST, path: /rfis, idempotency_key: "rfi-${record.id}", json: {subject: "${record.subject}"}}
+        with:
+          to: http:sink
+          method: POST
+          path: /rfis
+          idempotency_key: "rfi-${event.key}"
+          json: {subject: "${record.subject}"}
 """
 
 
@@ -187,3 +199,21 @@ def test_an_outage_of_procore_is_waited_out(desk: Rig, simulator: Any) -> None:
     assert {run["state"] for run in desk.runs()} == {"waiting"}
     desk.settle()
     assert {run["state"] for run in desk.runs()} == {"ok"}
+
+
+def test_a_paused_connector_calls_nothing_and_loses_nothing(desk: Rig, simulator: Any) -> None:
+    id = change(simulator)
+    pause(desk, "paused")
+    desk.deliver(payload(simulator, id))
+    desk.work()
+    assert desk.rows("SELECT count(*) AS n FROM tieback_calls") == [{"n": 0}]
+    assert {run["state"] for run in desk.runs()} == {"waiting"}
+    pause(desk, "active")
+    desk.settle()
+    assert {run["state"] for run in desk.runs()} == {"ok"}
+
+
+def pause(desk: Rig, state: str) -> None:
+    with writing(desk.engine) as db:
+        connectors.set_state(db, "acme", state, None)
+        definitions.changed(db)

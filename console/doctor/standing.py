@@ -1,0 +1,75 @@
+"""Settings, folders and keys: what was chosen, and whether it can be used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from config import settings as all_settings
+from config.settings import Settings, without_password
+from console.doctor import Finding
+
+TIGHT_BYTES = 1 << 30
+FULL_BYTES = 64 << 20
+
+
+def settings(given: Settings) -> Iterator[Finding]:
+    """Each setting with its source. A secret is counted, never shown."""
+    for one in all_settings.TABLE:
+        text = given.env.get(one.name, one.default)
+        if one.name == "TIEBACK_SECRET_KEYS":
+            shown = f"{len(given.secret_keys)} given" if text else "not given"
+        else:
+            shown = without_password(text) or "not set"
+        yield Finding("setting", "ok", f"{one.name}: {shown} ({given.sources[one.name]})")
+
+
+def site_folder(given: Settings) -> Iterator[Finding]:
+    if not given.site.is_dir():
+        yield Finding(
+            "site", "warn", f"there is no folder {given.site}", f"Make one: tieback init {given.site}, or set TIEBACK_SITE."
+        )
+
+
+def folder(given: Settings) -> Iterator[Finding]:
+    """`var/` holds the keys and, with SQLite, everything else."""
+    var = given.var
+    if not var.exists():
+        yield Finding("var", "ok", f"{var} will be made at the first start")
+    elif not os.access(var, os.W_OK | os.X_OK):
+        yield Finding("var", "wrong", f"{var} cannot be written", f"Give it to the user that runs Tieback: chown -R USER {var}")
+    elif var.stat().st_mode & 0o077:
+        yield Finding("var", "warn", f"{var} is open to other users", f"Run: chmod 700 {var}")
+    else:
+        yield Finding("var", "ok", f"{var} is ours alone")
+
+
+def disk(given: Settings) -> Iterator[Finding]:
+    free = shutil.disk_usage(_existing(given.var)).free
+    seen = f"{free >> 20} MiB free where {given.var} is"
+    if free < FULL_BYTES:
+        yield Finding("disk", "wrong", seen, "Free some space: without it nothing can be kept, and Procore is told so (503).")
+    elif free < TIGHT_BYTES:
+        yield Finding("disk", "warn", seen, "Free some space before it runs out.")
+    else:
+        yield Finding("disk", "ok", seen)
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def keys(given: Settings) -> Iterator[Finding]:
+    if given.secret_keys:
+        yield Finding("keys", "ok", f"{len(given.secret_keys)} in TIEBACK_SECRET_KEYS; the first seals, all open")
+    elif (given.var / "secret.key").exists():
+        count = len(all_settings.with_keys(given).secret_keys)
+        yield Finding("keys", "ok", f"{count} in {given.var / 'secret.key'}; back it up apart from the database")
+    elif given.database_url.startswith("sqlite"):
+        yield Finding("keys", "ok", f"one will be made in {given.var / 'secret.key'} at the first start")
+    else:
+        all_settings.with_keys(given)  # raises the sentence that says how to make one

@@ -1,0 +1,48 @@
+"""The pages of docs/rules/ say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from automations import definition, event, written
+from automations.definition import load
+from automations.parts import Automation
+from tests.automations.given import KNOWN
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "rules"
+CODE = re.compile(r'"(TB[12]\d\d)"')
+
+
+def test_every_error_code_is_in_the_docs_and_no_other() -> None:
+    files = [*(ROOT / "automations").rglob("*.py"), *(ROOT / "config").glob("*.py")]
+    said = {code for path in files for code in CODE.findall(path.read_text("utf-8"))}
+    told = re.findall(r"^\| (TB\d{3}) \|", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE)
+    assert told == sorted(said)
+
+
+def _example() -> Automation:
+    found = re.search(r"```yaml\n(format: 1.*?)```", (DOCS / "language.md").read_text("utf-8"), re.DOTALL)
+    assert found
+    return load(found.group(1), "language.md", KNOWN)
+
+
+def test_the_example_of_the_language_loads() -> None:
+    assert _example().triggers[0].transition is not None
+
+
+def test_every_word_to_come_is_named() -> None:
+    page = (DOCS / "language.md").read_text("utf-8")
+    for word in (
+        written.LATER_KEYS | written.LATER_TRIGGERS | written.LATER_TRIGGER_KEYS | written.LATER_STEP_KEYS | written.LATER_LIMITS
+    ):
+        assert re.search(rf"\b{word}\b", page), word
+
+
+def test_every_key_and_name_is_in_the_docs() -> None:
+    page = (DOCS / "language.md").read_text("utf-8")
+    keys = {f.alias or n for n, f in written.Automation.model_fields.items()}
+    names = set(event.FIELD.fields or {}) | set(definition.RUN.fields or {})
+    for word in keys | names:
+        assert re.search(rf"\b{word}\b", page), word

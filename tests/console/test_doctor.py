@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.console.conftest import Pretend, Tieback
+
+
+def findings(tieback: Tieback, **settings: str) -> dict[str, Any]:
+    return {one["name"]: one for one in tieback("doctor", "--json", **settings).json()}
+
+
+def test_a_setting_that_cannot_be_used_is_wrong(tieback: Tieback) -> None:
+    said = tieback("doctor", TIEBACK_BIND="nowhere")
+    assert said.code == 1
+    assert 'wrong  settings     TIEBACK_BIND is "nowhere" (environment): write host:port' in said.out
+
+
+def test_every_setting_is_shown_with_its_source_and_no_secret(tieback: Tieback, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/tieback.env").write_text("TIEBACK_RETENTION_DAYS=7\n")
+    key = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+    said = tieback("doctor", TIEBACK_SECRET_KEYS=key, TIEBACK_BROKER_URL="redis://u:hunter2@127.0.0.1:1/0")
+    assert "TIEBACK_RETENTION_DAYS: 7 (tieback.env)" in said.out
+    assert "TIEBACK_SECRET_KEYS: 1 given (environment)" in said.out
+    assert key not in said.out
+    assert "hunter2" not in said.out
+
+
+def test_a_silent_broker_is_wrong_and_harmless(tieback: Tieback) -> None:
+    broker = findings(tieback, TIEBACK_BROKER_URL="redis://127.0.0.1:1/0")["broker"]
+    assert broker["state"] == "wrong"
+    assert "Nothing is lost meanwhile" in broker["mend"]
+
+
+def test_a_database_that_is_not_there_yet_is_wrong_and_not_made(tieback: Tieback, tmp_path: Path) -> None:
+    assert findings(tieback)["database"]["state"] == "wrong"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fresh_installation_has_nothing_wrong(tieback: Tieback) -> None:
+    tieback("db", "upgrade")
+    said = tieback("doctor")
+    assert said.code == 0, said.out
+    assert "no process of Tieback is running" in said.out
+
+
+def test_plain_http_is_fine_for_a_custom_connector_only(tieback: Tieback, procore: Pretend, secret_file: Path) -> None:
+    # Given a connector to a custom host
+    tieback(*procore.words("acme", secret_file))
+    found = findings(tieback, TIEBACK_PUBLIC_URL="http://127.0.0.1:8000")
+    # Then http is accepted, and the connector and its missing hooks are told
+    assert found["public url"]["state"] == "ok"
+    assert found["connector acme"]["state"] == "ok"
+    assert found["hooks of acme"] == {
+        "name": "hooks of acme", "state": "warn", "seen": "none so far", "mend": "tieback hooks apply acme"
+    }  # fmt: skip
+    # But not with one to Procore itself
+    tieback("init", "site")
+    tieback("rules", "apply")
+    found = findings(tieback, TIEBACK_PUBLIC_URL="http://tieback.example.com")
+    assert found["public url"]["state"] == "wrong"
+    assert found["connector acme-prod"]["state"] == "wrong"
+    assert "ACME_CLIENT_ID is not set" in found["connector acme-prod"]["seen"]
+
+
+def test_a_door_that_faces_the_network_is_warned_of(tieback: Tieback) -> None:
+    tieback("db", "upgrade")
+    assert findings(tieback, TIEBACK_BIND="0.0.0.0:8000")["proxy"]["state"] == "warn"
+    assert findings(tieback, TIEBACK_BIND="0.0.0.0:8000", TIEBACK_BEHIND_PROXY="1")["proxy"]["state"] == "ok"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.console.conftest import Tieback
+
+
+def test_a_new_site_has_nothing_wrong_with_it(tieback: Tieback, tmp_path: Path) -> None:
+    assert tieback("init", "site").code == 0
+    checked = tieback("rules", "check")
+    assert checked.code == 0
+    assert "2 automations fine, 0 errors, 0 warnings" in checked.out
+    assert len((tmp_path / "site/README.md").read_text().splitlines()) <= 18
+    assert (tmp_path / "site/tieback.env").stat().st_mode & 0o077 == 0
+
+
+def test_init_refuses_a_folder_that_holds_something(tieback: Tieback, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/plan.txt").write_text("x")
+    said = tieback("init", "mine")
+    assert said.code == 2
+    assert "is not empty" in said.sentence()
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["plan.txt"]
+
+
+def test_a_broken_file_is_told_and_what_was_in_force_stays(tieback: Tieback, tmp_path: Path) -> None:
+    # Given a site in force
+    tieback("init", "site")
+    assert tieback("rules", "apply").out == "2 in force, 0 files broken\n"
+    # When a file breaks
+    file = tmp_path / "site/automations/rfi-to-database.yaml"
+    file.write_text(file.read_text().replace("use: db.upsert", "use: db.upsrt"))
+    applied = tieback("rules", "apply")
+    # Then the message has place and suggestion, and the old version is still the one in force
+    assert applied.code == 1
+    assert (
+        'automations/rfi-to-database.yaml:17:10 error TB130: there is no action "db.upsrt"; did you mean "db.upsert"?'
+        in applied.out
+    )
+    rows = {row["name"]: row for row in tieback("rules", "list", "--json").json()}
+    assert rows["rfi-to-database"]["state"] == "broken"
+    assert rows["rfi-to-database"]["version"]
+    # And the doctor says so
+    doctor = tieback("doctor", "--json")
+    assert doctor.code == 1
+    assert [one["name"] for one in doctor.json() if one["state"] == "wrong" and "db.upsrt" in one["seen"]] == ["site"]
+
+
+def test_problems_are_shown_as_github_wants_them(tieback: Tieback, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("format: 1\nid: x\n")
+    said = tieback("rules", "check", "x.yaml", "--format", "github")
+    assert said.code == 1
+    assert all(line.startswith("::error file=x.yaml,line=") for line in said.out.splitlines())
+
+
+def test_a_broken_connector_file_is_found_by_check(tieback: Tieback, tmp_path: Path) -> None:
+    tieback("init", "site")
+    file = tmp_path / "site/connectors/acme-prod.yaml"
+    file.write_text(file.read_text().replace("${file:secrets/acme}", "hunter2hunter2"))
+    said = tieback("rules", "check", "--format", "json")
+    assert said.code == 1
+    assert said.json()[0]["file"] == "connectors/acme-prod.yaml"
+    assert "hunter2" not in said.out
+
+
+def test_the_catalogue_is_an_honest_table(tieback: Tieback) -> None:
+    rows = {row["name"]: row for row in tieback("rules", "schema", "resources", "--json").json()}
+    assert len(rows) > 100
+    assert rows["RFIs"]["incremental"] is True
+    one = tieback("rules", "schema", "resources", "rfis", "--json").json()
+    assert one["fields"]["status"].startswith("text")
+    assert tieback("rules", "schema", "resources", "rfiss").code == 2

@@ -1,0 +1,105 @@
+"""Whatever line of the path a process ends at: no event is lost, no effect is made twice.
+
+A sample of the lines by default, all of them with TIEBACK_SWEEP=all (`make crash`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from config.settings import Settings, load
+from tests.conftest import KEY
+from tests.crash.sweep import Far, Sweep, simulator
+
+SHARDS = 4
+STRIDE = 1 if os.environ.get("TIEBACK_SWEEP") == "all" else 9
+
+pytestmark = pytest.mark.timeout(3000)
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def record_id(far: Far) -> str:
+    body = {"resource": "RFIs", "verb": "update", "project_id": far.project_id}
+    return str(requests.post(f"{far.url}/_sim/change", json=body, timeout=10).json()["ids"][0])
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def swept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings on a disk in memory where there is one: a process that ends loses nothing that was written."""
+    env = {"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(tmp_path / "site")}
+    if request.param == "postgresql":
+        env["TIEBACK_DATABASE_URL"] = request.getfixturevalue("fresh_database")
+    else:
+        fast = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path
+        env["TIEBACK_DATABASE_URL"] = f"sqlite:///{fast}/tieback-sweep-{os.getpid()}-{tmp_path.name}/x.db"
+    (tmp_path / "site").mkdir()
+    logging.disable(logging.CRITICAL)
+    settings = load(env, tmp_path)
+    yield settings
+    logging.disable(logging.NOTSET)
+    if request.param == "sqlite":
+        import shutil
+
+        shutil.rmtree(Path(settings.database_url.removeprefix("sqlite:///")).parent)
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_no_line_at_which_to_end_loses_the_event_or_doubles_the_effect(
+    swept: Settings, far: Far, record_id: str, shard: int
+) -> None:
+    sweep = Sweep(swept, far, record_id)
+    sweep.prepare(keyed=True)
+    sweep.keep_template()
+    wrong = {}
+    for line in sweep.lines()[shard :: SHARDS * STRIDE]:
+        found = sweep.crash_at(line)
+        if not as_if_nothing_had_happened(found):
+            wrong[line] = found
+    assert wrong == {}
+
+
+def as_if_nothing_had_happened(found: dict[str, Any]) -> bool:
+    return (
+        [delivery["state"] for delivery in found["deliveries"]] == ["sorted"]
+        and [run["state"] for run in found["runs"]] == ["ok"]
+        and found["rows"] == 1
+        and [effect["state"] for effect in found["effects"]] == ["applied"]
+        and found["applied"] == 1
+    )
+
+
+def test_without_a_key_at_the_far_end_a_doubtful_effect_is_parked_and_never_repeated(
+    swept: Settings, far: Far, record_id: str
+) -> None:
+    sweep = Sweep(swept, far, record_id)
+    sweep.prepare(keyed=False)
+    sweep.keep_template()
+    wrong, parked = {}, 0
+    for line in [line for line in sweep.lines() if _of_the_effect(line)][:: max(1, STRIDE // 3)]:
+        found = sweep.crash_at(line)
+        (run,) = found["runs"]
+        parked += run["state"] == "parked"
+        settled = run["state"] == "ok" and found["applied"] == 1
+        if not settled and not (run["state"] == "parked" and found["applied"] <= 1):
+            wrong[line] = found
+    assert wrong == {}
+    assert parked, "no line lay between the intent and its outcome: the sweep missed what it is for"
+
+
+def _of_the_effect(line: str) -> bool:
+    return line.startswith(
+        ("automations/effects.py", "automations/actions/http_call.py", "workers/journal.py", "workers/tools.py")
+    )

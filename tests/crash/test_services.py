@@ -1,0 +1,79 @@
+"""The Procfile's processes on real servers: PostgreSQL with Redis, and PostgreSQL with RabbitMQ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.crash.tree import Tree, eventually, tree
+from tests.services import Server
+from tests.workers.test_path import KEEP_RFIS, TELL_ERP
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(params=["redis_server", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+def subjects(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as db:
+        there = db.execute("SELECT to_regclass('rfis')").fetchone()
+        if there is None or there[0] is None:
+            return {}
+        return dict(db.execute("SELECT id, body->>'subject' FROM rfis").fetchall())
+
+
+def procfile() -> list[list[str]]:
+    """The commands of the Procfile, as they stand there."""
+    lines = (Path(__file__).parents[2] / "Procfile").read_text().splitlines()
+    return [line.split(":", 1)[1].split()[1:] for line in lines if line.strip()]
+
+
+def started(one: Tree) -> Tree:
+    for command in procfile():
+        one.start(*command)
+    one.wait_ready()
+    return one
+
+
+def env(database: str, broker: Server) -> dict[str, str]:
+    return {"TIEBACK_DATABASE_URL": database, "TIEBACK_BROKER_URL": broker.url}
+
+
+def test_changes_become_rows(fresh_database: str, broker: Server, tmp_path: Path) -> None:
+    with tree(tmp_path, env=env(fresh_database, broker), keep=KEEP_RFIS, tell=TELL_ERP) as one:
+        started(one)
+        one.cli("hooks", "apply", "acme")
+        ids = one.change(60, fields={"subject": "through the Procfile"})
+        expected = dict.fromkeys(ids, "through the Procfile")
+        found = eventually(lambda: subjects(fresh_database), expected, 90)
+        assert found == expected, one.log()
+        effects = eventually(lambda: states(one), {"applied"}, 60)
+        assert effects == {"applied"}
+
+
+def test_a_broker_that_dies_costs_time_only(fresh_database: str, broker: Server, tmp_path: Path) -> None:
+    with tree(tmp_path, env=env(fresh_database, broker), keep=KEEP_RFIS) as one:
+        started(one)
+        one.cli("hooks", "apply", "acme")
+        # Given a broker that is killed while changes arrive
+        broker.kill()
+        ids = one.change(20, fields={"subject": "while it was dead"})
+        eventually(lambda: len(one.cli("events", "list", "--json", "--limit", "100")), 20, 30)
+        # When it comes back, empty
+        broker.start()
+        # Then all that was answered is done
+        expected = dict.fromkeys(ids, "while it was dead")
+        assert eventually(lambda: subjects(fresh_database), expected, 120) == expected, one.log()
+
+
+def states(one: Tree) -> Any:
+    found: Callable[..., list[dict[str, Any]]] = one.cli
+    return {effect["state"] for effect in found("effects", "list", "--json")}
