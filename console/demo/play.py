@@ -50,7 +50,7 @@ def _programs(stage: Stage) -> None:
     _say(f"tieback simulator --port {stage.sim_port} --seed 7    (a pretend Procore)")
     simulator = stage.start("simulator", "simulator", "--port", str(stage.sim_port), "--seed", "7")
     _say(f"tieback up    (on port {stage.port}, everything else in {stage.folder})")
-    up = stage.start("tieback", "up")
+    up = stage.start_tieback()
     stage.wait(simulator, stage.sim_port, "/_sim/state")
     stage.wait(up, stage.port, "/readyz")
     _show("both are ready")

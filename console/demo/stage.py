@@ -88,6 +88,10 @@ class Stage:
         self.children.append(child)
         return child
 
+    def start_tieback(self) -> Child:
+        """Everything of ours; the child that serves the door."""
+        return self.start("tieback", "up")
+
     def end(self) -> None:
         for child in reversed(self.children):
             child.end()

@@ -28,6 +28,7 @@ from typing import Any
 import requests
 from sqlalchemy import create_engine, text
 
+from config import failpoints
 from config.secrets import Box, Secret
 from config.settings import Settings
 from store import hooks, migrate
@@ -170,6 +171,27 @@ class Sweep:
             assert code in (0, CRASHED), f"{line}: the child ended with {code}"
             assert in_child(lambda: self._recover(key, answered.exists(), outcome)) == 0, f"{line}: recovery failed"
             return {"crashed": code == CRASHED, **json.loads(outcome.read_text())}
+
+    def kill_at(self, failpoint: str) -> dict[str, Any]:
+        """As `crash_at`, ended by SIGKILL at a named failpoint."""
+        self.fresh_trial()
+        key = f"{self.id} {failpoint}"
+        with tempfile.TemporaryDirectory(prefix="tieback-sweep-") as folder:
+            answered, outcome = Path(folder) / "answered", Path(folder) / "outcome"
+            code = in_child(lambda: self._travel_armed(key, failpoint, answered.touch))
+            assert code in (0, -signal.SIGKILL), f"{failpoint}: the child ended with {code}"
+            assert in_child(lambda: self._recover(key, answered.exists(), outcome)) == 0, f"{failpoint}: recovery failed"
+            return {"crashed": code == -signal.SIGKILL, **json.loads(outcome.read_text())}
+
+    def _travel_armed(self, key: str, failpoint: str, answered: Callable[[], None]) -> None:
+        one = Rig(self.engine, self.trial_settings)
+        failpoints.arm(f"{failpoint}:kill", testing=True)
+        one.bell.loses = True  # so that the relay has something to ring
+        if self._post(one, key) == 204:
+            answered()
+        one.bell.loses = False
+        one.relay.look()
+        one.work()
 
     def _travel(self, key: str, line: str | None, answered: Callable[[], None]) -> None:
         one = Rig(self.engine, self.trial_settings)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from config import failpoints
+from config.errors import ConfigError
 from config.settings import Settings, load
 from tests.conftest import KEY
 from tests.crash.sweep import Far, Sweep, simulator
@@ -69,6 +71,23 @@ def test_no_line_at_which_to_end_loses_the_event_or_doubles_the_effect(
         if not as_if_nothing_had_happened(found):
             wrong[line] = found
     assert wrong == {}
+
+
+def test_sigkill_at_every_named_failpoint_costs_nothing(swept: Settings, far: Far, record_id: str) -> None:
+    sweep = Sweep(swept, far, record_id)
+    sweep.prepare(keyed=True)
+    sweep.keep_template()
+    sweep.lines()
+    found = {name: sweep.kill_at(name) for name in failpoints.NAMES}
+    assert [name for name in found if not found[name]["crashed"]] == [], "these failpoints are never reached"
+    assert {name: seen for name, seen in found.items() if not as_if_nothing_had_happened(seen)} == {}
+
+
+def test_failpoints_cannot_be_switched_on_in_production(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="TIEBACK_FAILPOINTS is set"):
+        load({"TIEBACK_FAILPOINTS": "run.applied:kill"}, tmp_path)
+    failpoints.arm("run.applied:raise", testing=False)
+    failpoints.hit("run.applied")
 
 
 def as_if_nothing_had_happened(found: dict[str, Any]) -> bool:

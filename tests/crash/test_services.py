@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from console.demo.children import Child
+from console.demo.play import whole
+from console.demo.stage import Stage
 from tests.crash.tree import Tree, eventually, tree
-from tests.services import Server
+from tests.services import Server, free_port
 from tests.workers.test_path import KEEP_RFIS, TELL_ERP
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
@@ -45,6 +48,35 @@ def started(one: Tree) -> Tree:
 
 def env(database: str, broker: Server) -> dict[str, str]:
     return {"TIEBACK_DATABASE_URL": database, "TIEBACK_BROKER_URL": broker.url}
+
+
+class ProcfileStage(Stage):
+    """The demonstration's stage with the Procfile's processes, PostgreSQL and a real broker."""
+
+    def __init__(self, folder: Path, database: str, broker: str):
+        super().__init__(folder, free_port(), free_port())
+        self._database, self._broker = database, broker
+
+    @property
+    def database_url(self) -> str:
+        return self._database
+
+    def _settings(self) -> str:
+        return f"{super()._settings()}TIEBACK_BROKER_URL={self._broker}\n"
+
+    def start_tieback(self) -> Child:
+        web, *_others = [self.start(command[0], *command) for command in procfile()]
+        return web
+
+
+def test_the_demonstration_plays_on_the_procfiles_processes(fresh_database: str, broker: Server, tmp_path: Path) -> None:
+    stage = ProcfileStage(tmp_path / "demo", fresh_database, broker.url)
+    with stage.alone():
+        stage.prepare()
+        try:
+            whole(stage)
+        finally:
+            stage.end()
 
 
 def test_changes_become_rows(fresh_database: str, broker: Server, tmp_path: Path) -> None:
