@@ -26,6 +26,9 @@ from workers.loaded import Loaded
 
 log = logging.getLogger("tieback.hooks")
 
+HOOKS_EVERY_S = 15 * 60
+VALIDATE_EVERY_S = 24 * 3600
+
 
 class Hooks:
     """The hooks of one connector. Making one of our keys and asking Procore are separate transactions, never one."""
@@ -183,5 +186,5 @@ def run_validation(desk: Any, name: str) -> None:
 
 def arm(db: Connection, name: str) -> None:
     """Timers of a new connector."""
-    timers.ensure(db, "hooks", name, in_s=15 * 60, every_s=15 * 60)
-    timers.ensure(db, "validate", name, in_s=24 * 3600, every_s=24 * 3600)
+    timers.ensure(db, "hooks", name, in_s=HOOKS_EVERY_S, every_s=HOOKS_EVERY_S)
+    timers.ensure(db, "validate", name, in_s=VALIDATE_EVERY_S, every_s=VALIDATE_EVERY_S)

@@ -18,11 +18,13 @@ from config.secrets import Box
 from config.settings import Settings
 from connectors import definition as connector_definition
 from connectors import destinations
-from store import audit, connectors, definitions
+from store import audit, connectors, definitions, hooks, timers
 from store.session import retrying, writing
-from workers.hooks import arm
+from workers.hooks import HOOKS_EVERY_S, arm
 
 log = logging.getLogger("tieback.site")
+
+HOOKS_SOON_S = 10.0
 
 _stamps: dict[Path, tuple[Any, ...]] = {}
 
@@ -67,7 +69,14 @@ class _Site:
         self._automations()
         if self._changed:
             definitions.changed(self._db)
+            self._look_after_hooks()
         return self._messages
+
+    def _look_after_hooks(self) -> None:
+        """Where hooks are in place already, what the automations need now is added soon; the first ones a person applies."""
+        for row in connectors.every(self._db):
+            if any(hook.status == "active" for hook in hooks.of_connector(self._db, row.name)):
+                timers.arm(self._db, "hooks", row.name, in_s=HOOKS_SOON_S, every_s=HOOKS_EVERY_S)
 
     def _site_file(self, path: Path, shown: str, take: Any) -> None:
         source, broken = "", None

@@ -10,7 +10,7 @@ import dramatiq
 from config.logs import about
 from config.secrets import Box
 from config.settings import Settings
-from store import migrate
+from store import canary, migrate
 from store.session import open_engine
 from workers import jobs, site
 from workers.broker import Doorbell, open_broker
@@ -47,6 +47,7 @@ class Whole:
 
     def start(self) -> None:
         migrate.ready(self.engine, self.settings)
+        canary.check(self.engine, self.box)
         if self.role in ("all", "relay"):
             site.load(self.engine, self.box, self.settings)
         if self.role in ("all", "worker"):
