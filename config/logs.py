@@ -71,5 +71,6 @@ def start(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("dramatiq", "alembic", "urllib3", "pika", "waitress.queue"):
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # six lines for each refused connection; we say it in one
+    for noisy in ("dramatiq", "alembic", "urllib3", "waitress.queue"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -26,6 +26,7 @@ class Arrival:
     reason: str | None = None
 
 
+MOST_TRIES = 5
 _COLUMNS = "connector, hook_key, delivery_key, raw, content_type, state, reason, received_at, lost"
 _MANY = text(
     f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (constant text)
@@ -88,19 +89,30 @@ def to_ring(db: Connection, *, limit: int, grace_s: float, again_after_s: float)
     )
     ids = list(db.scalars(due))
     if ids:
-        # `lost` counts rings without an outcome: a body that ends the worker each time must not loop for ever.
-        db.execute(update(Delivery).where(Delivery.id.in_(ids)).values(rung_at=now(), lost=Delivery.lost + 1))
+        db.execute(update(Delivery).where(Delivery.id.in_(ids)).values(rung_at=now()))
     return ids
 
 
-def put_aside_poison(db: Connection, limit: int = 20) -> int:
-    """Quarantine what was rung for `limit` times and never sorted. Returns how many."""
-    reason = f"put aside: sorting it ended the worker {limit} times"
-    return db.execute(
+def rung_again(db: Connection, id: int) -> bool:
+    """True when the relay had to ring for this delivery: whoever was rung first may have died of it."""
+    return db.scalar(select(Delivery.rung_at).where(Delivery.id == id, Delivery.state == "received")) is not None
+
+
+def count_try(db: Connection, id: int) -> bool:
+    """Count one more try to sort it; False when it has had enough, and is quarantined with the cause.
+
+    To be committed before the try, so that a body which ends its worker each time cannot do so for ever.
+    """
+    tried = db.scalar(
         update(Delivery)
-        .where(Delivery.state == "received", Delivery.lost >= limit)
-        .values(state="quarantined", reason=reason, sorted_at=now())
-    ).rowcount
+        .where(Delivery.id == id, Delivery.state == "received")
+        .values(lost=Delivery.lost + 1)
+        .returning(Delivery.lost)
+    )
+    if tried is None or tried <= MOST_TRIES:
+        return tried is not None
+    mark(db, id, "quarantined", f"put aside: sorting it ended the worker {MOST_TRIES} times")
+    return False
 
 
 def anything_waits(db: Connection) -> bool:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
@@ -86,10 +86,17 @@ def ping(broker: dramatiq.Broker) -> str | None:
         if hasattr(probe, "client"):
             probe.client.ping()
             return None
+        del probe.connection  # a thread keeps its connection, dead or alive: only a new one tells
         _ = probe.connection
     except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer)
         return " ".join(str(error).split())[:200] or type(error).__name__
     return None
+
+
+class Bell(Protocol):
+    """Whoever can be told that rows wait for an actor. Never blocks, never raises."""
+
+    def ring(self, actor: str, ids: Iterable[int], lane: str = "webhook") -> None: ...
 
 
 class Doorbell:

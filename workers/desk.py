@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from config.secrets import Box
 from config.settings import Settings
-from workers.broker import Doorbell
+from workers.broker import Bell
 from workers.keeper import Keeper
 from workers.loaded import Loaded
 from workers.ports import CallLog
@@ -19,7 +19,7 @@ class Desk:
     settings: Settings
     engine: Engine
     box: Box
-    doorbell: Doorbell
+    doorbell: Bell
     keeper: Keeper
     holder: str
     call_log: CallLog

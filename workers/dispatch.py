@@ -17,7 +17,7 @@ from config.logs import about
 from connectors import catalogue
 from connectors.definition import Connector
 from store import deliveries, events, hooks, records
-from store.session import retrying, writing
+from store.session import reading, retrying, writing
 from workers.desk import Desk
 from workers.events import Said, UnreadableError, read
 
@@ -29,6 +29,8 @@ Rings = list[tuple[str, int, str]]
 @retrying
 def sort(desk: Desk, delivery_id: int) -> None:
     """Sort one delivery and ring for what it made due. Nothing happens when it is sorted already."""
+    if not _may_try(desk, delivery_id):
+        return
     with writing(desk.engine) as db:
         row = deliveries.take(db, delivery_id)
         if row is None:
@@ -39,6 +41,15 @@ def sort(desk: Desk, delivery_id: int) -> None:
     failpoints.hit("sort.after_commit")
     for actor, id, lane in rings:
         desk.doorbell.ring(actor, [id], lane)
+
+
+def _may_try(desk: Desk, delivery_id: int) -> bool:
+    """The first try costs no extra commit; a later one is counted before it is made."""
+    with reading(desk.engine) as db:
+        if not deliveries.rung_again(db, delivery_id):
+            return True
+    with writing(desk.engine) as db:
+        return deliveries.count_try(db, delivery_id)
 
 
 class _Sorting:

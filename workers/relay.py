@@ -17,7 +17,7 @@ from store import beats, deliveries, leases
 from store.leases import Work
 from store.models import Fetch, Run, Timer
 from store.session import reading, retrying, writing
-from workers.broker import Doorbell
+from workers.broker import Bell
 
 log = logging.getLogger("tieback.relay")
 
@@ -28,7 +28,7 @@ _ACTORS: tuple[tuple[Work, str, str], ...] = ((Fetch, "fetch", "failed"), (Run, 
 class Relay:
     """One look every `every_s`. A row is rung again after `again_s` without being taken."""
 
-    def __init__(self, engine: Engine, doorbell: Doorbell, holder: str, *, every_s: float, again_s: float):
+    def __init__(self, engine: Engine, doorbell: Bell, holder: str, *, every_s: float, again_s: float):
         self._engine = engine
         self._doorbell = doorbell
         self._holder = holder
@@ -71,10 +71,7 @@ class Relay:
     @retrying
     def _ring_deliveries(self) -> None:
         with writing(self._engine) as db:
-            aside = deliveries.put_aside_poison(db)
             ids = deliveries.to_ring(db, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
-        if aside:
-            log.error("delivery.put_aside", extra=about(count=aside))
         if ids:
             self._doorbell.ring("sort", ids)
         failpoints.hit("relay.rung")

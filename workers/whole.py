@@ -12,7 +12,7 @@ from config.secrets import Box
 from config.settings import Settings
 from store import canary, migrate
 from store.session import open_engine
-from workers import jobs, site
+from workers import fallback, jobs, site
 from workers.broker import Doorbell, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
@@ -67,6 +67,8 @@ class Whole:
         self._worker.delay_prefetch = 1
         self._worker.start()
         self._thread("worker-beat", self._beat_worker)
+        if not self.settings.embedded:
+            self._thread("fallback", lambda: fallback.run(desk, self.broker, self._stop))
 
     def _start_relay(self) -> None:
         embedded = self.settings.embedded

@@ -31,7 +31,8 @@ def test_no_python_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("refuses", "said"), [("version_info", "is older than Python 3.11"), ("ensurepip", "Install it (Debian: apt install python3-venv)")]
+    ("refuses", "said"),
+    [("version_info", "is older than Python 3.11"), ("ensurepip", "Install it (Debian: apt install python3-venv)")],
 )
 def test_what_is_missing_is_one_sentence(refuses: str, said: str, tmp_path: Path) -> None:
     fake_python(tmp_path, refuses)
