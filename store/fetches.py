@@ -56,8 +56,8 @@ def close_runs(db: Connection, fetch_id: int, state: str, reason: str, error: di
 
 
 def _has_seen(db: Connection, run: Any, after_id: int | None) -> int | None:
-    if after_id is None:
-        return None
+    if after_id is None or run.lane == "manual":
+        return None  # a person may ask for the same again
     seen = (Run.automation == run.automation, Run.record_key == run.record_key, Run.after_id == after_id)
     alive = Run.state.in_(("waiting", "running", "ok", "parked"))
     return db.scalar(select(Run.id).where(*seen, alive, Run.stage == run.stage, Run.id != run.id).order_by(Run.id).limit(1))

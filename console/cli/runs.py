@@ -7,7 +7,7 @@ import click
 from console.cli import story
 from console.cli.family import Family
 from console.cli.output import json_option, listing, listing_options, say, show_json
-from console.verbs import running, showing
+from console.verbs import running, showing, starting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -46,6 +46,17 @@ def show(id: int, as_json: bool) -> None:
         show_json(found)
     else:
         story.run(found)
+
+
+@runs.command()
+@click.argument("automation")
+@click.option("--record", metavar="ID", help="The record it is about, when its manual trigger names a resource.")
+@click.option("--project", metavar="ID", help="The record's project, when no copy of it tells.")
+def start(automation: str, record: str | None, project: str | None) -> None:
+    """Start an automation that has a manual trigger."""
+    with at_hand() as here:
+        id = starting.start(here, automation, record, project)
+    say(f"run {id} is due. Next: tieback runs show {id}")
 
 
 @runs.command()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from config.errors import ConfigError
 from config.settings import Settings
 from simulator.app import serve
 from store import connectors, definitions
@@ -217,3 +218,37 @@ def pause(desk: Rig, state: str) -> None:
     with writing(desk.engine) as db:
         connectors.set_state(db, "acme", state, None)
         definitions.changed(db)
+
+
+BY_HAND = """
+    format: 1
+    id: by-hand
+    stage: live
+    when:
+      - manual: {connector: acme, resource: RFIs}
+    do:
+      - id: write
+        use: db.upsert
+        with: {table: rfis_by_hand, row: "${record}"}
+"""
+
+
+def test_a_person_starts_a_run_as_often_as_they_like(engine: Engine, settings: Settings, simulator: Any) -> None:
+    from console.verbs import starting
+    from console.verbs.at_hand import AtHand
+
+    with rig(engine, settings, simulator, hand=BY_HAND) as one:
+        here = AtHand(settings, engine, "cli:test")
+        id = change(simulator)
+        with pytest.raises(ConfigError, match="Add --project ID"):
+            starting.start(here, "by-hand", id, None)
+        starting.start(here, "by-hand", id, str(simulator.project_id))
+        one.settle()
+        starting.start(here, "by-hand", id, None)  # the copy tells the project now
+        one.settle()
+        assert [run["state"] for run in one.runs()] == ["ok", "ok"]
+        assert [row["id"] for row in one.rows("SELECT id FROM rfis_by_hand")] == [id]
+        with pytest.raises(ConfigError, match='did you mean "by-hand"'):
+            starting.start(here, "by-hnd", id, None)
+        with pytest.raises(ConfigError, match="Add --record ID"):
+            starting.start(here, "by-hand", None, None)
