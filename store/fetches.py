@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, case, exists, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from store import leases
+from store import events, leases
 from store.leases import Held
 from store.models import Fetch, Run
 from store.types import now
@@ -24,6 +25,56 @@ def claim(db: Connection, id: int, holder: str) -> Held | None:
 
 def get(db: Connection, id: int) -> Any:
     return db.execute(select(Fetch.__table__).where(Fetch.id == id)).one()
+
+
+def put_back(db: Connection, held: Held, row: Any, after_s: float, *, counts: bool, **values: Any) -> None:
+    """Let go until later; or, when a newer event made a fetch of this record meanwhile, leave all to that one.
+
+    Raises: LostLease.
+    """
+    try:
+        with db.begin_nested():  # the unique index decides, since an event may be sorted at this moment
+            leases.put_back(db, held, after_s, counts=counts, **values)
+    except IntegrityError:
+        heir = _waiting(db, row)
+        if heir is None:
+            raise
+        leases.finish(db, held, "ok", reason=f"read by fetch {heir}, which came after it")
+        _leave_to(db, row, heir, 0)
+
+
+def reap(db: Connection) -> int:
+    """As `leases.reap`; a read that ended its worker too often ends the runs that waited for it, with the cause."""
+    expired = select(Fetch.__table__).where(Fetch.state == "running", Fetch.lease_until < now())
+    abandoned = {row.id: row for row in db.execute(expired.with_for_update(skip_locked=True))}
+    for row in abandoned.values():
+        heir = _waiting(db, row)
+        if heir is not None:
+            db.execute(update(Fetch).where(Fetch.id == row.id).values(state="ok", finished_at=now(), run_after=None, fence=Fetch.fence + 1))
+            _leave_to(db, row, heir, row.lost + 1)
+    reaped = leases.reap(db, Fetch, parked="failed")
+    for failed in db.execute(select(Fetch.id, Fetch.reason).where(Fetch.id.in_(abandoned), Fetch.state == "failed")):
+        close_runs(db, failed.id, "parked", f"the record was not read: {failed.reason}")
+    return reaped
+
+
+def _waiting(db: Connection, row: Any) -> int | None:
+    same = (Fetch.connector == row.connector, Fetch.resource == row.resource, Fetch.record_id == row.record_id)
+    return db.scalar(select(Fetch.id).where(*same, Fetch.state == "waiting"))
+
+
+def _leave_to(db: Connection, row: Any, heir: int, lost: int) -> None:
+    """Its runs wait for the heir now, which inherits how often the record has ended a worker."""
+    db.execute(update(Run).where(Run.fetch_id == row.id, *_BLOCKED).values(fetch_id=heir))
+    more = case((Fetch.lost < lost, lost), else_=Fetch.lost)
+    db.execute(update(Fetch).where(Fetch.id == heir).values(lost=more))
+
+
+def again(db: Connection, fetch_id: int) -> int:
+    """A fetch of the same record that is due now, for a run which a person wants tried again."""
+    row = get(db, fetch_id)
+    names = ("connector", "resource", "company_id", "project_id", "record_id", "parent", "event_id")
+    return events.want_fetch(db, {name: getattr(row, name) for name in names}, row.newest)
 
 
 def next_of_record(db: Connection, row: Any) -> int | None:

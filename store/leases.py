@@ -73,7 +73,11 @@ def _held(db: Connection, held: Held, values: dict[str, Any]) -> None:
 
 def reap(db: Connection, work: Work, *, parked: str) -> int:
     """Make rows whose holder vanished due again; after five such losses put them aside as `parked`. Returns how many."""
-    expired = (work.state == "running", work.lease_until < now())
+    expired = select(work.id).where(work.state == "running", work.lease_until < now())
+    # A row that is locked is being written by its holder right now: the next pass decides.
+    ids = list(db.scalars(expired.order_by(work.id).with_for_update(skip_locked=True)))
+    if not ids:
+        return 0
     spent = work.lost >= LOST_LIMIT
     values: dict[Any, Any] = {
         work.lost: work.lost + 1,
@@ -87,7 +91,7 @@ def reap(db: Connection, work: Work, *, parked: str) -> int:
     if work is not Timer:
         reason = f"put aside: it ended the worker {LOST_LIMIT + 1} times (killed, out of memory or frozen)"
         values[work.reason] = case((spent, reason), else_=work.reason)  # type: ignore[union-attr]
-    return db.execute(update(work).where(*expired).values(values)).rowcount
+    return db.execute(update(work).where(work.id.in_(ids)).values(values)).rowcount
 
 
 def to_ring(db: Connection, work: Work, *, limit: int, grace_s: float, again_after_s: float) -> list[tuple[int, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
+from store import fetches
 from store.events import insert
 from store.models import Effect, Run, Step
 from store.types import now
@@ -57,14 +58,18 @@ def settle(db: Connection, effect_key: str, state: str, response: Any) -> None:
 def again(db: Connection, id: int) -> bool:
     """A person wants a finished run tried again: due now; steps that succeeded are not repeated.
 
-    False when it has not failed, or is not finished.
+    One whose record was never read waits for a new read first. False when it has not failed, or is not finished.
     """
-    fresh = {"state": "waiting", "run_after": now(), "attempt": 0, "lost": 0, "rung_at": None, "finished_at": None}
+    row = get(db, id)
+    unread = row is not None and row.fetch_id is not None and row.after_id is None
+    fresh = {"state": "waiting", "run_after": None if unread else now(), "attempt": 0, "lost": 0, "rung_at": None, "finished_at": None}
     done = db.execute(
         update(Run)
         .where(Run.id == id, Run.state.in_(("failed", "parked", "cancelled")))
         .values({**fresh, "reason": None, "error": None})
     )
+    if done.rowcount == 1 and row is not None and unread:
+        db.execute(update(Run).where(Run.id == id).values(fetch_id=fetches.again(db, row.fetch_id)))
     return done.rowcount == 1
 
 

@@ -11,7 +11,7 @@ from automations.event import Event
 from automations.outcomes import Outcome
 from automations.scope import Scope
 from config import failpoints
-from config.errors import ConfigError, LostLease, Permanent
+from config.errors import ConfigError, Permanent
 from config.logs import about
 from store import calls, events, leases, records, runs
 from store.leases import Held
@@ -63,13 +63,14 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
         rule = desk.loaded.automation(row.version_id)
         scope = _scope(row, event, before, after, held)
         outcome = engine.run(rule, scope, journal, Tools(desk, row.lane))
-    except LostLease:
-        journal.abandon()
-        raise
     except (Permanent, ConfigError) as error:
         journal.abandon()
+        journal.forget_unkept()
         kind = getattr(error, "kind", "config")
         outcome = Outcome("failed", error={"step": None, "kind": kind, "message": str(error)})
+    except BaseException:  # a lost lease, or what nobody expected: the transaction and its locks must not outlive it
+        journal.abandon()
+        raise
     _keep(desk, held, row, outcome, journal)
 
 
@@ -112,11 +113,12 @@ def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJour
         values["lines"] = small([vars(line) for line in outcome.lines])
     with writing(desk.engine) as db:
         journal.write_results(db)
-        calls.log_calls(db, desk.call_log.take(run_id=row.id))
+        calls.log_calls(db, desk.call_log.shown(run_id=row.id))
         if outcome.state == "waiting":
             leases.put_back(db, held, outcome.wait_s or 0.0, counts=outcome.error is not None, **values)
         else:
             leases.finish(db, held, outcome.state, **values)
+    desk.call_log.take()
     failpoints.hit("run.finished")
     level = logging.WARNING if outcome.state in ("failed", "parked") else logging.INFO
     facts = about(run=row.id, automation=row.automation, event_id=row.event_id, reason=outcome.reason, error=_message(outcome))

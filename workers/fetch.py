@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config import failpoints
-from config.errors import Permanent, Transient
+from config.errors import ConfigError, Permanent, Transient
 from config.logs import about
 from connectors import catalogue
 from store import calls, fetches, leases, records
@@ -22,7 +22,7 @@ from store.leases import Held
 from store.records import Kept
 from store.session import retrying, writing
 from workers.desk import Desk
-from workers.pausing import put_aside_while_paused
+from workers.pausing import LOOK_AGAIN_S, paused_reason
 
 log = logging.getLogger("tieback.fetch")
 
@@ -44,7 +44,7 @@ def fetch(desk: Desk, fetch_id: int) -> None:
         desk.loaded.fresh(db)
     failpoints.hit("fetch.claimed")
     if desk.loaded.paused(row.connector):
-        put_aside_while_paused(desk, held, row.connector)
+        _put_aside(desk, held, row)
         return
     desk.call_log.take()
     with desk.keeper.holding(held, claimed_at):
@@ -65,6 +65,8 @@ def _read(desk: Desk, held: Held, row: Any) -> None:
             _again(desk, held, row, ABSENT_AFTER_S[row.reread], "not there yet")
         else:
             _give_up(desk, held, row, error)
+    except ConfigError as error:  # such as an event without the project that the path needs
+        _give_up(desk, held, row, Permanent(str(error), kind="config"))
     else:
         _keep(desk, held, row, body)
 
@@ -86,11 +88,12 @@ def _keep(desk: Desk, held: Held, row: Any, body: dict[str, Any]) -> None:
     }
     with writing(desk.engine) as db:
         kept = records.keep(db, copy)
-        calls.log_calls(db, desk.call_log.take(fetch_id=row.id))
+        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
         wait_s = _reread_in(row, kept, copy["updated_at"])
         released = _finish(db, held, row, kept, wait_s)
         following = fetches.next_of_record(db, row)
         failpoints.hit("fetch.before_commit")
+    desk.call_log.take()
     failpoints.hit("fetch.after_commit")
     for run_id, lane in released:
         desk.doorbell.ring("run", [run_id], lane)
@@ -106,7 +109,8 @@ def _finish(db: Connection, held: Held, row: Any, kept: Kept, wait_s: float | No
         released = fetches.release_runs(db, row.id, kept.before_id, kept.after_id)
         leases.finish(db, held, "ok")
         return released
-    leases.put_back(db, held, wait_s, counts=False, reread=row.reread + 1, reason="the copy is not newer than the event")
+    reason = "the copy is not newer than the event"
+    fetches.put_back(db, held, row, wait_s, counts=False, reread=row.reread + 1, reason=reason)
     return []
 
 
@@ -137,10 +141,16 @@ def _project_in(body: dict[str, Any]) -> str:
 
 
 @retrying
+def _put_aside(desk: Desk, held: Held, row: Any) -> None:
+    with writing(desk.engine) as db:
+        fetches.put_back(db, held, row, LOOK_AGAIN_S, counts=False, reason=paused_reason(row.connector))
+
+
+@retrying
 def _again(desk: Desk, held: Held, row: Any, wait_s: float, reason: str) -> None:
     with writing(desk.engine) as db:
-        calls.log_calls(db, desk.call_log.take(fetch_id=row.id))
-        leases.put_back(db, held, wait_s, counts=False, reread=row.reread + 1, reason=reason)
+        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
+        fetches.put_back(db, held, row, wait_s, counts=False, reread=row.reread + 1, reason=reason)
 
 
 @retrying
@@ -151,15 +161,15 @@ def _try_later(desk: Desk, held: Held, row: Any, error: Transient) -> None:
     wait_s = error.retry_after_s or min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (held.attempt - 1))
     counts = error.kind not in ("quota", "http_429")
     with writing(desk.engine) as db:
-        calls.log_calls(db, desk.call_log.take(fetch_id=row.id))
-        leases.put_back(db, held, wait_s, counts=counts, reason=str(error)[:500])
+        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
+        fetches.put_back(db, held, row, wait_s, counts=counts, reason=str(error)[:500])
 
 
 @retrying
 def _give_up(desk: Desk, held: Held, row: Any, error: Permanent) -> None:
     absent = error.kind == "http_404"
     with writing(desk.engine) as db:
-        calls.log_calls(db, desk.call_log.take(fetch_id=row.id))
+        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
         fault = {"step": None, "kind": error.kind, "message": str(error)}
         reason = "the record is gone, or we may not see it (404)" if absent else str(error)[:500]
         fetches.close_runs(db, row.id, "skipped" if absent else "failed", reason, None if absent else fault)

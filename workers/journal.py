@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from automations.journal import Effect, EffectState, KeptEffect, RowChange, RowDeletion, StepResult
 from config import failpoints
-from config.errors import Permanent
+from config.errors import LostLease, Permanent, Transient
 from config.logs import scrub
 from store import calls, leases, runs, tables
 from store.leases import Held
-from store.session import reading, writing
+from store.session import passes_by_itself, reading, writing
 from workers.keeper import Keeper
 from workers.ports import CallLog
 
@@ -57,23 +58,31 @@ class StoreJournal:
         self._results.append(result)
         if result.state == "skipped":
             return  # nothing was done: it is written with the next step, or with the end of the run
+        if result.state != "ok":
+            self.abandon()  # rows of a step that did not succeed are not kept
         try:
             with self._open:
                 self.write_results(self._transaction())
         finally:
             self._db = None
+        self.forget_unkept()
+        self._call_log.take()
+
+    def forget_unkept(self) -> None:
+        """Drop what was finished and not written: it is written, or cannot be."""
         self._results.clear()
+        self._settled.clear()
 
     def write_results(self, db: Connection) -> None:
-        """Write what is finished and not written yet, in this transaction."""
-        for result in self._results:
-            self._keep(db, result)
-
-    def _keep(self, db: Connection, result: StepResult) -> None:
+        """Write what is finished and not written yet, in this transaction; it may be asked for again when that fails."""
         for key, state, response in self._settled:
             runs.settle(db, key, state, small(response))
-        self._settled.clear()
-        calls.log_calls(db, self._call_log.take(run_id=self._row.id))
+        for result in self._results:
+            self._keep(db, result)
+        if self._results:
+            calls.log_calls(db, self._call_log.shown(run_id=self._row.id))
+
+    def _keep(self, db: Connection, result: StepResult) -> None:
         runs.add_step(
             db,
             {
@@ -89,6 +98,22 @@ class StoreJournal:
         )
         failpoints.hit("run.before_finish")
 
+    @contextmanager
+    def _writing_rows(self) -> Iterator[None]:
+        """What the database says to a row, as an error of the step. Whatever it is, the transaction is over."""
+        try:
+            yield
+        except LostLease:
+            raise
+        except StatementError as error:
+            self.abandon()
+            if isinstance(error, DBAPIError) and passes_by_itself(error):
+                raise Transient("the database is busy or was away for a moment", kind="store") from error
+            raise Permanent(f"the table does not take this row: {_in_short(error)}", kind="value") from error
+        except BaseException:
+            self.abandon()
+            raise
+
     def upsert(self, change: RowChange) -> str:
         row = self._standard(change) if change.standard else {**change.row, **change.columns}
         version = None
@@ -96,7 +121,8 @@ class StoreJournal:
             version = "updated_at"
         elif change.if_newer and change.version is not None:
             version, row[tables.VERSION] = tables.VERSION, change.version
-        return tables.upsert(self._transaction(), change.table, change.key, row, version=version)
+        with self._writing_rows():
+            return tables.upsert(self._transaction(), change.table, change.key, row, version=version)
 
     def _standard(self, change: RowChange) -> dict[str, Any]:
         """The columns that every imported resource has; the record itself goes untouched into `body`."""
@@ -127,7 +153,8 @@ class StoreJournal:
             key: tuple[str, ...] = tables.STANDARD_KEY
         else:
             key = tuple(deletion.key)
-        return tables.upsert(self._transaction(), deletion.table, key, row, version=None, deletes=True)
+        with self._writing_rows():
+            return tables.upsert(self._transaction(), deletion.table, key, row, version=None, deletes=True)
 
     def intend(self, effect: Effect) -> KeptEffect:
         values = {
@@ -192,7 +219,14 @@ def small(value: Any) -> Any:
         return None
     if isinstance(value, Mapping):
         value = dict(value)
-    text = scrub(json.dumps(value, default=str, ensure_ascii=True)).replace("\\u0000", "")
+    text = scrub(json.dumps(value, default=str, ensure_ascii=True))
     if len(text) > MAX_KEPT_BYTES:
-        raise Permanent(f"the result is {len(text) // 1024} KiB; a step keeps at most {MAX_KEPT_BYTES // 1024} KiB", kind="size")
-    return json.loads(text)
+        return {"omitted": f"{len(text) // 1024} KiB; a step keeps at most {MAX_KEPT_BYTES // 1024} KiB"}
+    try:
+        return json.loads(text)
+    except ValueError:  # a secret was cut out of the middle of an escape
+        return {"omitted": "it held a secret"}
+
+
+def _in_short(error: StatementError) -> str:
+    return " ".join(str(error.orig or error).split())[:300]

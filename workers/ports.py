@@ -86,10 +86,14 @@ class CallLog(threading.local):
     def record(self, connector: str, call: Call) -> None:
         self.pending.append({**vars(call), "connector": connector, "at": dt.datetime.now(dt.UTC)})
 
+    def shown(self, **of: int) -> list[dict[str, Any]]:
+        """The pending rows with `run_id` or `fetch_id` filled in. Stored, they are to be dropped with `take`: not before."""
+        return [{"run_id": None, "fetch_id": None, **row, **of} for row in self.pending]
+
     def take(self, **of: int) -> list[dict[str, Any]]:
-        """The pending rows with `run_id` or `fetch_id` filled in; they are yours to store."""
-        taken, self.pending = self.pending, []
-        return [{"run_id": None, "fetch_id": None, **row, **of} for row in taken]
+        """As `shown`, and they are no longer pending."""
+        taken, self.pending = self.shown(**of), []
+        return taken
 
 
 class StoreQuota(MemoryQuota):

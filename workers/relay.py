@@ -5,6 +5,7 @@ Several may run. Each pass first looks, cheaply and without writing; only when s
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from sqlalchemy import Engine
 
 from config import failpoints
 from config.logs import about
-from store import beats, deliveries, leases
+from store import beats, deliveries, fetches, leases
 from store.leases import Work
 from store.models import Fetch, Run, Timer
 from store.session import reading, retrying, writing
@@ -64,9 +65,10 @@ class Relay:
             unsorted = deliveries.anything_waits(db)
             due = [what for what in _ACTORS if leases.anything_due(db, what[0])]
         if unsorted:
-            self._ring_deliveries()
+            self._safely(self._ring_deliveries)
         for work, actor, parked in due:
-            self._ring(work, actor, parked)
+            # One kind of work that cannot be looked after must not stop the others.
+            self._safely(functools.partial(self._ring, work, actor, parked))
 
     @retrying
     def _ring_deliveries(self) -> None:
@@ -79,7 +81,7 @@ class Relay:
     @retrying
     def _ring(self, work: Work, actor: str, parked: str) -> None:
         with writing(self._engine) as db:
-            taken_back = leases.reap(db, work, parked=parked)
+            taken_back = fetches.reap(db) if work is Fetch else leases.reap(db, work, parked=parked)
             rows = leases.to_ring(db, work, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
         if taken_back:
             log.warning("lease.expired", extra=about(work=work.__tablename__, count=taken_back))
