@@ -194,7 +194,13 @@ def with_keys(settings: Settings) -> Settings:
             "make one with `python3 -c 'import base64,os;print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`."
         )
     if not path.exists():
-        _create_key(path)
+        try:
+            _create_key(path)
+        except OSError as error:
+            raise ConfigError(
+                f"the key file {path} cannot be made ({error.strerror}). "
+                "Start Tieback where it may write var/, or set TIEBACK_SECRET_KEYS."
+            ) from None
     if path.stat().st_mode & 0o077:
         raise ConfigError(f"{path} can be read by other users. Run: chmod 600 {path}")
     try:

@@ -28,7 +28,10 @@ def put(db: Connection, name: str, source: str, config: dict[str, Any], sealed: 
     row = get(db, name)
     if row is not None and row.state != "removed" and (row.source, row.config) == (source, config) and sealed is None:
         return False
-    values: dict[str, Any] = {"source": source, "config": config, "state": "active", "reason": None}
+    paused = row is not None and row.state == "paused"
+    values: dict[str, Any] = {"source": source, "config": config}
+    if not paused:  # who paused it did so on purpose; a change of its file is no reason to go on
+        values |= {"state": "active", "reason": None}
     if sealed is not None:
         values["sealed"] = sealed
     upsert = insert(db, Connector).values({"name": name, **values})

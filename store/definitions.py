@@ -30,7 +30,9 @@ def activate(db: Connection, name: str, file: str, source: str) -> bool:
     """Put a text in force. True when that changed something."""
     digest = content_hash(source)
     known = {"automation": name, "hash": digest}
-    db.execute(insert(db, Version).values({**known, "file": file, "source": source}).on_conflict_do_nothing())
+    kept = insert(db, Version).values({**known, "file": file, "source": source})
+    # A file that was renamed brings the same text: by its path it is known when it breaks later.
+    db.execute(kept.on_conflict_do_update(index_elements=["automation", "hash"], set_={"file": file}, where=Version.file != file))
     version_id = db.scalar(select(Version.id).where(Version.automation == name, Version.hash == digest))
     now_there = db.execute(select(Automation.__table__).where(Automation.name == name)).first()
     if now_there is not None and now_there.version_id == version_id and now_there.broken is None and now_there.state != "removed":

@@ -102,15 +102,16 @@ def count_try(db: Connection, id: int) -> bool:
     """Count one more try to sort it; False when it has had enough, and is quarantined with the cause.
 
     To be committed before the try, so that a body which ends its worker each time cannot do so for ever.
+    Each ring of the relay counts once, however many workers were told: they are no victims of it yet.
     """
     tried = db.scalar(
         update(Delivery)
-        .where(Delivery.id == id, Delivery.state == "received")
-        .values(lost=Delivery.lost + 1)
+        .where(Delivery.id == id, Delivery.state == "received", Delivery.rung_at.is_not(None))
+        .values(lost=Delivery.lost + 1, rung_at=None)
         .returning(Delivery.lost)
     )
     if tried is None or tried <= MOST_TRIES:
-        return tried is not None
+        return True
     mark(db, id, "quarantined", f"put aside: sorting it ended the worker {MOST_TRIES} times")
     return False
 

@@ -50,6 +50,6 @@ def want_fetch(db: Connection, values: Mapping[str, Any], newest: dt.datetime) -
     statement = statement.on_conflict_do_update(
         index_elements=["connector", "resource", "record_id"],
         index_where=Fetch.state == "waiting",
-        set_={"newest": later, "run_after": now(), "reread": 0, "rung_at": None},
+        set_={"newest": later, "run_after": now(), "reread": 0, "attempt": 0, "rung_at": None},
     ).returning(Fetch.id)
     return int(db.execute(statement).one().id)

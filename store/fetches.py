@@ -50,7 +50,11 @@ def reap(db: Connection) -> int:
     for row in abandoned.values():
         heir = _waiting(db, row)
         if heir is not None:
-            db.execute(update(Fetch).where(Fetch.id == row.id).values(state="ok", finished_at=now(), run_after=None, fence=Fetch.fence + 1))
+            db.execute(
+                update(Fetch)
+                .where(Fetch.id == row.id)
+                .values(state="ok", finished_at=now(), run_after=None, fence=Fetch.fence + 1)
+            )
             _leave_to(db, row, heir, row.lost + 1)
     reaped = leases.reap(db, Fetch, parked="failed")
     for failed in db.execute(select(Fetch.id, Fetch.reason).where(Fetch.id.in_(abandoned), Fetch.state == "failed")):

@@ -19,6 +19,8 @@ from store.types import now
 log = logging.getLogger("tieback.hooks")
 
 FORGOTTEN_AFTER_S = 24 * 3600
+# Procore may still send the first of several that were written before it was told of any.
+MOST_SECRETS = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def ensure(db: Connection, box: Box, connector: str, company_id: str, project_id
     row = db.execute(_of(connector, project_id)).one()
     known = [box.open(s["secret"], place(row.key)) for s in row.sealed]
     if not known or known[0] != secret:
-        sealed = [{"secret": box.seal(secret, place(row.key))}, *row.sealed][:2]
+        older = [sealed for sealed, value in zip(row.sealed, known, strict=True) if value != secret]
+        sealed = [{"secret": box.seal(secret, place(row.key))}, *older][:MOST_SECRETS]
         db.execute(update(Hook).where(Hook.key == row.key).values(sealed=sealed, company_id=company_id))
     return str(row.key)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
 
 from config.errors import LostLease
 from store.models import Fetch, Run, Timer
@@ -44,8 +44,13 @@ def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnE
     return None if row is None else Held(work, id, row.fence, row.attempt)
 
 
-def renew(db: Connection, held: Held) -> None:
-    """Push the lease out, and prove inside this transaction that it is still ours. Raises: LostLease."""
+def renew(db: Connection, held: Held, *, patient: bool = True) -> None:
+    """Push the lease out, and prove inside this transaction that it is still ours. Raises: LostLease.
+
+    `patient` False: rather fail (with lock timeout) than wait for a long transaction that has the row.
+    """
+    if not patient and db.dialect.name == "postgresql":
+        db.execute(text("SET LOCAL lock_timeout = '2s'"))
     _held(db, held, {"lease_until": now(LEASE_S)})
 
 

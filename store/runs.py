@@ -62,7 +62,14 @@ def again(db: Connection, id: int) -> bool:
     """
     row = get(db, id)
     unread = row is not None and row.fetch_id is not None and row.after_id is None
-    fresh = {"state": "waiting", "run_after": None if unread else now(), "attempt": 0, "lost": 0, "rung_at": None, "finished_at": None}
+    fresh = {
+        "state": "waiting",
+        "run_after": None if unread else now(),
+        "attempt": 0,
+        "lost": 0,
+        "rung_at": None,
+        "finished_at": None,
+    }
     done = db.execute(
         update(Run)
         .where(Run.id == id, Run.state.in_(("failed", "parked", "cancelled")))

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from config.errors import ConfigError
 from config.settings import Settings
+from store.types import storable_json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +60,7 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         max_overflow=4,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
+        json_serializer=storable_json,
         connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC", **_NOTICE_SILENCE},
     )
 
@@ -73,7 +75,11 @@ def _sqlite(path: str) -> Engine:
             f"the folder of the database {path} cannot be made ({error.strerror}). Check TIEBACK_DATABASE_URL."
         ) from error
     engine = create_engine(
-        f"sqlite:///{path}", pool_size=64, max_overflow=64, connect_args={"timeout": 30, "check_same_thread": False}
+        f"sqlite:///{path}",
+        pool_size=64,
+        max_overflow=64,
+        json_serializer=storable_json,
+        connect_args={"timeout": 30, "check_same_thread": False},
     )
     mode = (
         "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "PERSIST"

@@ -16,8 +16,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Date,
-    Double,
     MetaData,
     Table,
     Text,
@@ -30,9 +28,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.schema import CreateTable
-from sqlalchemy.types import TypeEngine
 
 from config.errors import Permanent
+from store.columns import fitted, type_of, wider
 from store.events import insert
 from store.types import Instant, Json
 
@@ -44,8 +42,6 @@ STANDARD: dict[str, Any] = {
 }  # fmt: skip
 STANDARD_KEY = ("connector", "id")
 VERSION = "row_version"  # what `if_newer` compares in tables without the standard columns
-# Wider to the right; a column only ever moves right.
-_WIDER: list[type[TypeEngine[Any]]] = [Boolean, BigInteger, Double, Text]
 
 
 def upsert(
@@ -57,6 +53,7 @@ def upsert(
     `deletes` True marks instead: only `deleted_at` is set on a row that is there.
     """
     table = _table(db, name, key, row)
+    row = {column: _fitted(table, column, value) for column, value in row.items()}
     for _ in range(3):
         found = db.execute(select(table).where(_same(table, key, row)).with_for_update()).first()
         if found is None:
@@ -68,7 +65,19 @@ def upsert(
             values = {"deleted_at": row["deleted_at"]} if deletes else dict(row)
             db.execute(update(table).where(_same(table, key, row)).values(values))
         return outcome
-    raise Permanent(f"{name}: the row {_shown(key, row)} keeps changing under us", kind="conflict")
+    raise Permanent(
+        f"{name}: the row {_shown(key, row)} collides with another one: something else is unique in that table as well. "
+        "Use the same key: in every rule that writes it.",
+        kind="conflict",
+    )
+
+
+def _fitted(table: Table, column: str, value: Any) -> Any:
+    try:
+        return fitted(table.c[column].type, value)
+    except (ValueError, OverflowError):
+        kind = str(table.c[column].type).lower()
+        raise Permanent(f'{table.name}.{column} holds {kind}, and "{str(value)[:60]}" is none', kind="value") from None
 
 
 def _against(known: Mapping[str, Any], row: Mapping[str, Any], version: str | None) -> str:
@@ -112,7 +121,7 @@ def _table(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, An
     if known is None:
         _lock(db, name)
         known = _known(db, name) or _create(db, name, key, row)
-    if any(_wider(known[c], row[c]) is not None if c in known else True for c in row):
+    if any(wider(known[c], row[c]) is not None if c in known else True for c in row):
         _lock(db, name)
         known = _widen(db, name, _known(db, name) or known, row)
     return Table(name, MetaData(), *(Column(c, t) for c, t in known.items()))
@@ -122,23 +131,21 @@ def _known(db: Connection, name: str) -> dict[str, Any] | None:
     """Column types of an existing table; JSON and moments as ours, so that values travel as we write them."""
     if not inspect(db).has_table(name):
         return None
-    return {column["name"]: _ours(column["name"], column["type"]) for column in inspect(db).get_columns(name)}
+    return {column["name"]: _ours(column["type"]) for column in inspect(db).get_columns(name)}
 
 
-def _ours(name: str, type_: Any) -> Any:
+def _ours(type_: Any) -> Any:
     kind = type_.__visit_name__.upper()
-    if name in STANDARD and kind not in ("INTEGER", "BIGINT"):
-        return STANDARD[name]
     if kind in ("JSON", "JSONB"):
         return Json
     return Instant() if kind in ("TIMESTAMP", "DATETIME") else type_
 
 
 def _create(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
-    types = {column: STANDARD.get(column, _type_of(value)) for column, value in row.items()}
+    types = {column: STANDARD.get(column, type_of(value)) for column, value in row.items()}
     if key == STANDARD_KEY:
         types = {**STANDARD, **types}
-    table = Table(name, MetaData(), *(Column(c, t) for c, t in types.items()), UniqueConstraint(*key, name=f"ux_{name}"[:63]))
+    table = Table(name, MetaData(), *(Column(c, t) for c, t in types.items()), UniqueConstraint(*key))
     db.execute(CreateTable(table))
     return types
 
@@ -147,40 +154,40 @@ def _widen(db: Connection, name: str, known: dict[str, Any], row: Mapping[str, A
     quoted = db.dialect.identifier_preparer.quote
     for column, value in row.items():
         if column not in known:
-            known[column] = STANDARD.get(column, _type_of(value))
+            known[column] = STANDARD.get(column, type_of(value))
             kind = known[column].compile(db.dialect)
             db.execute(text(f"ALTER TABLE {quoted(name)} ADD COLUMN {quoted(column)} {kind}"))
-        elif (wider := _wider(known[column], value)) is not None:
-            known[column] = wider()
-            if db.dialect.name == "postgresql":  # SQLite columns take any type as they are
-                kind = known[column].compile(db.dialect)
-                db.execute(
-                    text(f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column)} TYPE {kind} USING {quoted(column)}::{kind}")
-                )
+        elif (to := wider(known[column], value)) is not None:
+            _move(db, name, column, known[column], to())
+            known[column] = to()
     return known
 
 
-def _type_of(value: Any) -> Any:
-    if isinstance(value, bool):
-        return Boolean()
-    if isinstance(value, int):
-        return BigInteger()
-    if isinstance(value, float):
-        return Double()
-    if isinstance(value, dt.datetime):
-        return Instant()
-    if isinstance(value, dt.date):
-        return Date()
-    return Json if isinstance(value, (dict, list)) else Text()
+def _move(db: Connection, name: str, column: str, have: Any, to: Any) -> None:
+    quoted = db.dialect.identifier_preparer.quote
+    table, old, kind = quoted(name), quoted(column), to.compile(db.dialect)
+    if db.dialect.name == "postgresql":
+        number = "::int" if isinstance(have, Boolean) and not isinstance(to, Text) else ""
+        db.execute(text(f"ALTER TABLE {table} ALTER COLUMN {old} TYPE {kind} USING {old}{number}::{kind}"))
+        return
+    if column in _unique(db, name):
+        return  # SQLite cannot move such a column, and takes the value as it is
+    moved, truth = quoted(f"{column}__moved"), isinstance(have, Boolean) and isinstance(to, Text)
+    value = f"CASE {old} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END" if truth else f"CAST({old} AS {kind})"
+    for statement in (
+        f"ALTER TABLE {table} ADD COLUMN {moved} {kind}",
+        f"UPDATE {table} SET {moved} = {value}",  # noqa: S608 (checked names, no values)
+        f"ALTER TABLE {table} DROP COLUMN {old}",
+        f"ALTER TABLE {table} RENAME COLUMN {moved} TO {old}",
+    ):
+        db.execute(text(statement))
 
 
-def _wider(have: Any, value: Any) -> type[TypeEngine[Any]] | None:
-    """The type a column must move to so that it can hold `value`; None when it can already."""
-    need = type(_type_of(value))
-    if value is None or need not in _WIDER:
-        return None
-    rank = next((i for i, kind in enumerate(_WIDER) if isinstance(have, kind)), len(_WIDER))
-    return need if _WIDER.index(need) > rank else None
+def _unique(db: Connection, name: str) -> set[str | None]:
+    look = inspect(db)
+    found = [*look.get_unique_constraints(name), look.get_pk_constraint(name)]
+    columns: set[str | None] = {column for one in found for column in one.get("constrained_columns", one.get("column_names", []))}  # type: ignore[attr-defined]
+    return columns | {column for index in look.get_indexes(name) for column in index["column_names"]}
 
 
 def _lock(db: Connection, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
 from store import leases
 from store.events import insert
@@ -14,7 +14,10 @@ from store.types import now
 
 
 def arm(db: Connection, kind: str, subject: str, *, in_s: float, every_s: int | None = None) -> None:
-    """Set a timer, or bring the one that is there forward to `in_s` seconds from now. A running one starts again when it ends."""
+    """Set a timer, or move the one that is there to `in_s` seconds from now.
+
+    One that is running is not started a second time beside itself: `done` finds the new time.
+    """
     values = {
         "kind": kind,
         "subject": subject,
@@ -24,14 +27,17 @@ def arm(db: Connection, kind: str, subject: str, *, in_s: float, every_s: int | 
         "lane": "schedule",
     }
     upsert = insert(db, Timer).values(values)
-    again = {"run_after": now(in_s), "every_s": every_s, "state": "waiting", "rung_at": None}
+    state = case((Timer.state == "running", "running"), else_="waiting")
+    again = {"run_after": now(in_s), "every_s": every_s, "state": state, "rung_at": None, "lost": 0}
     db.execute(upsert.on_conflict_do_update(index_elements=["kind", "subject"], set_=again))
 
 
 def ensure(db: Connection, kind: str, subject: str, *, in_s: float, every_s: int) -> None:
-    """Set a timer unless it is there."""
-    values = {"kind": kind, "subject": subject, "every_s": every_s, "run_after": now(in_s), "lane": "schedule"}
-    db.execute(insert(db, Timer).values(values).on_conflict_do_nothing())
+    """Set a timer unless it is there; one that was disarmed or put aside is set anew."""
+    fresh = {"every_s": every_s, "run_after": now(in_s), "state": "waiting", "lost": 0, "rung_at": None}
+    upsert = insert(db, Timer).values({"kind": kind, "subject": subject, "lane": "schedule", **fresh})
+    over = Timer.state.not_in(("waiting", "running"))
+    db.execute(upsert.on_conflict_do_update(index_elements=["kind", "subject"], set_=fresh, where=over))
 
 
 def claim(db: Connection, id: int, holder: str) -> tuple[Held, Any] | None:
@@ -40,8 +46,11 @@ def claim(db: Connection, id: int, holder: str) -> tuple[Held, Any] | None:
 
 
 def done(db: Connection, held: Held, row: Any, error: str | None) -> None:
-    """Let go: for good, or until the next time. Raises: LostLease (armed anew meanwhile counts as that)."""
-    if row.every_s is None and error is None:
+    """Let go: for good, or until the next time; armed anew meanwhile, until then. Raises: LostLease."""
+    armed = db.scalar(select(Timer.run_after).where(Timer.id == held.id).with_for_update())
+    if armed != row.run_after:
+        leases.put_back(db, held, 0.0, counts=False, error=error, run_after=armed)
+    elif row.every_s is None and error is None:
         leases.finish(db, held, "ok", error=None)
     else:
         leases.put_back(db, held, float(row.every_s or 60), counts=False, error=error)

@@ -133,6 +133,7 @@ class Server:
         self._listeners = [_listener(app, sock.dup(), self._map, self._workers, limits) for sock in given]
         self._workers.set_thread_count(limits.threads)
         self._stopping = threading.Event()
+        self._ending = threading.Lock()
         self._thread = threading.Thread(target=self.run, name="door", daemon=True)
 
     def start(self) -> None:
@@ -153,9 +154,12 @@ class Server:
         """Accept no more, answer what is here (for 10 s at most), then return. Calling it again does nothing."""
         if self._stopping.is_set():
             return
-        self._stopping.set()
-        for listener in self._listeners:
-            listener.pull_trigger()
+        with self._ending:
+            # Under one lock with the closing of the triggers: a trigger that is pulled after that may be
+            # somebody else's file by then.
+            self._stopping.set()
+            for listener in self._listeners:
+                listener.pull_trigger()
         if self._thread.is_alive():
             self._thread.join(timeout=GRACE_S + 5)
 
@@ -172,7 +176,8 @@ class Server:
         if left:
             log.warning("door.stopped_early")
         self._workers.shutdown(cancel_pending=True, timeout=1)
-        wasyncore.close_all(self._map)
+        with self._ending:
+            wasyncore.close_all(self._map)
 
     def _unanswered(self, waited_s: float) -> bool:
         """True while a request is worked on, or half of one arrived less than a second ago. Closes connections that rest."""

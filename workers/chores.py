@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from config.errors import TiebackError
+from config.errors import LostLease, TiebackError
 from config.logs import about
-from store import timers
+from store import calls, timers
 from store.session import writing
 from workers import hooks
 from workers.desk import Desk
@@ -28,11 +28,18 @@ def run(desk: Desk, timer_id: int) -> None:
         return
     held, row = claimed
     error = None
+    desk.call_log.take()
     with desk.keeper.holding(held, claimed_at):
         try:
             CHORES[row.kind](desk, row.subject)
+        except LostLease:
+            raise
         except TiebackError as failed:
             error = str(failed)
             log.warning("chore.failed", extra=about(kind=row.kind, subject=row.subject, error=failed))
+        except Exception as failed:  # a chore that recurs must not end for good over a surprise
+            error = f"{type(failed).__name__}: {failed}"[:500]
+            log.exception("chore.broke", extra=about(kind=row.kind, subject=row.subject))
         with writing(desk.engine) as db:
+            calls.log_calls(db, desk.call_log.take())
             timers.done(db, held, row, error)

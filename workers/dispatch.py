@@ -26,11 +26,14 @@ log = logging.getLogger("tieback.sort")
 Rings = list[tuple[str, int, str]]
 
 
-@retrying
 def sort(desk: Desk, delivery_id: int) -> None:
     """Sort one delivery and ring for what it made due. Nothing happens when it is sorted already."""
-    if not _may_try(desk, delivery_id):
-        return
+    if _may_try(desk, delivery_id):  # outside of the retries: a deadlock is no try that ended its worker
+        _sort(desk, delivery_id)
+
+
+@retrying
+def _sort(desk: Desk, delivery_id: int) -> None:
     with writing(desk.engine) as db:
         row = deliveries.take(db, delivery_id)
         if row is None:
@@ -139,7 +142,7 @@ class _Sorting:
             "connector": self._row.connector,
             "resource": resource.name if resource else said.resource_name,
             "company_id": said.company_id,
-            "project_id": said.project_id,
+            "project_id": said.project_id or self._project(),
             "record_id": said.resource_id,
             "parent": said.parent,
             "event_id": event_id,

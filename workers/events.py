@@ -22,6 +22,7 @@ VERBS = {
     "deleted": "delete",
 }
 MAX_TEXT = 200
+MAX_VERB = 64
 
 
 class UnreadableError(ValueError):
@@ -74,7 +75,7 @@ def _event(item: Any, received_at: dt.datetime) -> Said:
     fourth = "resource_type" in item and "resource_name" not in item
     metadata = item.get("metadata") if isinstance(item.get("metadata"), dict) else {}
     assert isinstance(metadata, dict)
-    verb = _text(item, "reason" if fourth else "event_type")
+    verb = _text(item, "reason" if fourth else "event_type", MAX_VERB)
     return Said(
         key=_key(item),
         action=VERBS.get(verb.lower(), verb),
@@ -94,14 +95,19 @@ def _key(item: dict[str, Any]) -> str:
     """`ulid`, else `id`, else a digest of the object: what a redelivery repeats."""
     for name in ("ulid", "id"):
         value = item.get(name)
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and 0 < len(str(value)) <= 128:
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and 0 < len(str(value)) <= 128 and _clean(str(value)):
             return str(value)
     return hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
 
 
-def _text(item: dict[str, Any], name: str) -> str:
+def _clean(text: str) -> bool:
+    """Nothing that a database refuses or a terminal obeys."""
+    return all(sign >= " " and not "\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _text(item: dict[str, Any], name: str, most: int = MAX_TEXT) -> str:
     value = item.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
+    if not isinstance(value, str) or not value.strip() or len(value) > most or not _clean(value):
         raise UnreadableError(f'"{name}" is missing' if value is None else f'"{name}" is no short text')
     return value.strip()
 
@@ -112,7 +118,7 @@ def _id(item: dict[str, Any], name: str, *, optional: bool = False) -> str:
         if optional:
             return ""
         raise UnreadableError(f'"{name}" is missing')
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > 64:
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > 64 or not _clean(str(value)):
         raise UnreadableError(f'"{name}" is neither a number nor a short text')
     return str(value)
 
@@ -121,14 +127,16 @@ def _moment(value: Any, received_at: dt.datetime) -> dt.datetime:
     """When it happened; a missing or unreadable time becomes the time of arrival."""
     try:
         moment = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    except (TypeError, ValueError, OverflowError):  # the last: a zone that leads out of the calendar
         return received_at
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _version(item: dict[str, Any], fourth: bool) -> str:
     written = item.get("payload_version") or item.get("api_version") or ("v4.0" if fourth else "v2.0")
     version = str(written).lower()[:16]
+    if not _clean(version):
+        version = "unknown"
     return version if "." in version else f"{version}.0"
 
 

@@ -13,7 +13,7 @@ from automations.scope import Scope
 from config import failpoints
 from config.errors import ConfigError, Permanent
 from config.logs import about
-from store import calls, events, leases, records, runs
+from store import events, leases, records, runs
 from store.leases import Held
 from store.models import Run
 from store.session import reading, retrying, writing
@@ -65,7 +65,6 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
         outcome = engine.run(rule, scope, journal, Tools(desk, row.lane))
     except (Permanent, ConfigError) as error:
         journal.abandon()
-        journal.forget_unkept()
         kind = getattr(error, "kind", "config")
         outcome = Outcome("failed", error={"step": None, "kind": kind, "message": str(error)})
     except BaseException:  # a lost lease, or what nobody expected: the transaction and its locks must not outlive it
@@ -113,7 +112,6 @@ def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJour
         values["lines"] = small([vars(line) for line in outcome.lines])
     with writing(desk.engine) as db:
         journal.write_results(db)
-        calls.log_calls(db, desk.call_log.shown(run_id=row.id))
         if outcome.state == "waiting":
             leases.put_back(db, held, outcome.wait_s or 0.0, counts=outcome.error is not None, **values)
         else:

@@ -28,7 +28,7 @@ log = logging.getLogger("tieback.fetch")
 
 REREAD_AFTER_S = (2.0, 60.0)
 ABSENT_AFTER_S = (2.0, 10.0, 50.0)
-ATTEMPTS = 8
+ATTEMPTS = 24  # with the waits below nearly four hours: an outage of Procore's fails nothing
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 900.0
 

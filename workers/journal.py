@@ -65,13 +65,9 @@ class StoreJournal:
                 self.write_results(self._transaction())
         finally:
             self._db = None
-        self.forget_unkept()
-        self._call_log.take()
-
-    def forget_unkept(self) -> None:
-        """Drop what was finished and not written: it is written, or cannot be."""
         self._results.clear()
         self._settled.clear()
+        self._call_log.take()
 
     def write_results(self, db: Connection) -> None:
         """Write what is finished and not written yet, in this transaction; it may be asked for again when that fails."""
@@ -79,8 +75,7 @@ class StoreJournal:
             runs.settle(db, key, state, small(response))
         for result in self._results:
             self._keep(db, result)
-        if self._results:
-            calls.log_calls(db, self._call_log.shown(run_id=self._row.id))
+        calls.log_calls(db, self._call_log.shown(run_id=self._row.id))
 
     def _keep(self, db: Connection, result: StepResult) -> None:
         runs.add_step(

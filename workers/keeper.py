@@ -79,7 +79,7 @@ class Keeper:
         started = time.monotonic()
         try:
             with writing(self._engine) as db:
-                leases.renew(db, held)
+                leases.renew(db, held, patient=False)  # one row that is locked must not cost the others their lease
         except LostLease:
             self._set(held, 0.0)
         except Exception as error:  # noqa: BLE001

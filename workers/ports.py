@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 import uuid
@@ -11,15 +12,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.errors import Transient
-from config.logs import hide
+from config.logs import about, hide
 from config.secrets import Box
 from connectors.ports import Call, MemoryQuota, Token
 from store import calls
 from store.session import reading, retrying, writing
 
 FETCHING_S = 30.0
+
+log = logging.getLogger("tieback.ports")
 
 
 class StoreTokens:
@@ -110,9 +114,7 @@ class StoreQuota(MemoryQuota):
     def wait(self, connector: str, lane: str) -> None:
         if time.monotonic() - self._looked.get(connector, -9.0) > self.LOOK_S:
             self._looked[connector] = time.monotonic()
-            with reading(self._engine) as db:
-                rows = calls.quota(db, connector)
-            for row in rows:
+            for row in self._rows(connector):
                 if row.blocked_until is not None and row.blocked_until > row.now_there:
                     ahead = (row.blocked_until - row.now_there).total_seconds()
                     super().blocked_until(connector, time.time() + ahead)
@@ -123,12 +125,28 @@ class StoreQuota(MemoryQuota):
         if time.monotonic() - self._written.get(connector, -9.0) > 5.0:
             self._written[connector] = time.monotonic()
             moment = dt.datetime.fromtimestamp(reset_at, dt.UTC)
-            with writing(self._engine) as db:
-                calls.keep_quota(db, connector, "shown", {"limit": limit, "remaining": remaining, "reset_at": moment})
+            self._share(connector, {"limit": limit, "remaining": remaining, "reset_at": moment})
 
     def blocked_until(self, connector: str, unix_s: float) -> None:
         super().blocked_until(connector, unix_s)
         moment = dt.datetime.fromtimestamp(unix_s, dt.UTC)
         values = {"limit": 0, "remaining": 0, "reset_at": moment, "blocked_until": moment}
-        with writing(self._engine) as db:
+        self._share(connector, values)
+
+    def _rows(self, connector: str) -> list[Any]:
+        with _told(connector), reading(self._engine) as db:
+            return calls.quota(db, connector)
+        return []
+
+    def _share(self, connector: str, values: dict[str, Any]) -> None:
+        with _told(connector), writing(self._engine) as db:
             calls.keep_quota(db, connector, "shown", values)
+
+
+@contextmanager
+def _told(connector: str) -> Iterator[None]:
+    """The call at hand has taken place: that others cannot be told of it must not look like its failure."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        log.warning("quota.not_shared", extra=about(connector=connector, error=str(error)[:200]))

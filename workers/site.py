@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from connectors import definition as connector_definition
 from connectors import destinations
 from store import audit, connectors, definitions, hooks, timers
 from store.session import retrying, writing
+from store.types import storable
 from workers.hooks import HOOKS_EVERY_S, arm
 
 log = logging.getLogger("tieback.site")
 
 HOOKS_SOON_S = 10.0
+FOLDERS = ("connectors", "destinations", "automations")
+MOST_NAME = 64
+MOST_FILE_NAME = 180
 
 _stamps: dict[Path, tuple[Any, ...]] = {}
 
@@ -56,9 +61,14 @@ class _Site:
         self._actor = actor
         self._messages: list[str] = []
         self._changed = False
+        self._named: dict[str, str] = {}  # path of a connector's file -> the name it gives
 
     def apply(self) -> list[str]:
+        if not self._site.is_dir() and definitions.every(self._db):
+            return [f"the site folder {self._site} is not there. What was loaded last stays in force; bring the folder back."]
         kept_paths: set[str] = set()
+        paths = _files(self._site, "connectors")
+        self._named = {f"connectors/{path.name}": name for path in paths if (name := _name_in(path))}
         for folder, take in (("connectors", self._connector), ("destinations", self._destination)):
             for path in _files(self._site, folder):
                 shown = f"{folder}/{path.name}"
@@ -67,6 +77,9 @@ class _Site:
         self._changed |= definitions.forget_site_files(self._db, kept_paths)
         self._retire_connectors(kept_paths)
         self._automations()
+        self._messages += [
+            f"{path.name[:40]}…: the file's name is too long, so it is not read. Shorten it." for path in _ignored(self._site)
+        ]
         if self._changed:
             definitions.changed(self._db)
             self._look_after_hooks()
@@ -86,7 +99,7 @@ class _Site:
         except (OSError, UnicodeDecodeError) as error:
             broken = f"{shown}: cannot be read ({error})"
         except ConfigError as error:
-            broken = str(error)
+            broken = storable(str(error))
         if broken:
             self._messages.append(broken)
         self._note(definitions.keep_site_file(self._db, shown, source, broken), "site file changed", shown)
@@ -94,24 +107,36 @@ class _Site:
     def _connector(self, node: yamlfile.Node, shown: str) -> None:
         parsed = connector_definition.parse(node)
         row = connectors.get(self._db, parsed.name)
-        if row is not None and row.state != "removed" and (row.source != "file" or row.config.get("file") != shown):
+        if row is not None and row.state != "removed" and not self._is_its_file(row, shown):
             raise ConfigError(f'{shown}: a connector "{parsed.name}" exists already. Give this one another name.')
         config = {**connector_definition.as_config(parsed), "file": shown}
         self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name)
         arm(self._db, parsed.name)
+
+    def _is_its_file(self, row: Any, shown: str) -> bool:
+        """True also when the file it came from is gone, or names another connector now: then it was moved here."""
+        before = row.config.get("file")
+        return row.source == "file" and (before == shown or not self._still_names(before, row.name))
+
+    def _still_names(self, shown: str, name: str) -> bool:
+        """A file that cannot be read right now still stands for what it named."""
+        return (self._site / shown).exists() and self._named.get(shown, name) == name
 
     def _destination(self, node: yamlfile.Node, shown: str) -> None:
         destinations.parse(node)
 
     def _retire_connectors(self, kept_paths: set[str]) -> None:
         for row in connectors.every(self._db):
-            if row.source == "file" and row.config.get("file") not in kept_paths:
+            file = row.config.get("file")
+            if row.source == "file" and (file not in kept_paths or self._named.get(file, row.name) != row.name):
                 connectors.set_state(self._db, row.name, "removed", "its file is gone")
+                timers.disarm(self._db, row.name)
                 self._note(True, "connector removed", row.name)
 
     def _automations(self) -> None:
         known = self._known()
         names: dict[str, str] = {}
+        broken: dict[str, str] = {}
         before = {row.file: row.name for row in definitions.every(self._db) if row.file}
         for path in _files(self._site, "automations"):
             shown = f"automations/{path.name}"
@@ -123,24 +148,38 @@ class _Site:
                 names[rule.id] = shown
                 self._note(definitions.activate(self._db, rule.id, shown, source), "automation activated", rule.id)
             except ConfigError as error:
-                name = before.get(shown, path.stem)
-                names.setdefault(name, shown)
                 self._messages.append(_drawn(error))
-                self._note(definitions.note_broken(self._db, name, _drawn(error)), "automation broken", name)
-        for name in definitions.keep_only(self._db, set(names)):
+                broken.setdefault(before.get(shown, path.stem[:MOST_NAME]), _drawn(error))
+        for name, message in broken.items():
+            if name not in names:  # else another file has taken over what this one was, or is called alike
+                self._note(definitions.note_broken(self._db, name, storable(message)), "automation broken", name)
+        for name in definitions.keep_only(self._db, {*names, *broken}):
             self._note(True, "automation retired", name)
 
     def _known(self) -> Known:
         rows = definitions.site_files(self._db, "destinations")
         return Known(
             connectors={row.name for row in connectors.every(self._db)},
-            destinations={destinations.name_of(yamlfile.parse(row.source, row.path)) for row in rows if row.source},
+            destinations={name for row in rows if row.source and (name := _destination_in(row))},
         )
 
     def _note(self, news: bool, verb: str, subject: str) -> None:
         if news:
             self._changed = True
             audit.note(self._db, self._actor, verb, subject)
+
+
+def _name_in(path: Path) -> str | None:
+    """The connector that a file names; None when it cannot be told."""
+    with suppress(OSError, UnicodeDecodeError, ConfigError):
+        return connector_definition.parse(yamlfile.parse(path.read_text("utf-8-sig"), path.name)).name
+    return None
+
+
+def _destination_in(row: Any) -> str | None:
+    with suppress(ConfigError):  # its last good text was good for an older version of Tieback
+        return destinations.name_of(yamlfile.parse(row.source, row.path))
+    return None
 
 
 def _drawn(error: ConfigError) -> str:
@@ -150,13 +189,21 @@ def _drawn(error: ConfigError) -> str:
 
 
 def _files(site: Path, folder: str) -> list[Path]:
-    return sorted(p for p in (site / folder).glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+    return [path for path in _yaml(site / folder) if len(path.name) <= MOST_FILE_NAME]
+
+
+def _ignored(site: Path) -> list[Path]:
+    return [path for folder in FOLDERS for path in _yaml(site / folder) if len(path.name) > MOST_FILE_NAME]
+
+
+def _yaml(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
 
 
 def _stamp(site: Path) -> tuple[Any, ...]:
     """What changes when a file does: names, sizes and times. A file that vanishes meanwhile counts as absent."""
     stamp = []
-    for folder in ("connectors", "destinations", "automations"):
+    for folder in FOLDERS:
         for path in _files(site, folder):
             try:
                 about_it = path.stat()

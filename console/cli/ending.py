@@ -36,7 +36,7 @@ def _judged(error: BaseException) -> tuple[int, str]:
     if isinstance(error, TiebackError):
         return (2 if isinstance(error, ConfigError) else 1), str(error)
     if isinstance(error, OSError) and error.strerror:
-        return 1, f"{error.filename or 'a file'}: {error.strerror}."
+        return 1, f"{error.filename or 'a file'}: {error.strerror}. Check the path, its owner and rights, and the disk."
     return 1, _of_database(error) or _unexpected(error)
 
 

@@ -6,7 +6,7 @@ import click
 
 from console.cli import story
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, show_json
+from console.cli.output import RowId, json_option, listing, listing_options, show_json
 from console.verbs import showing
 from console.verbs.at_hand import at_hand
 
@@ -31,7 +31,7 @@ def list_(state: str | None, connector: str | None, limit: int, as_json: bool) -
 
 
 @events.command()
-@click.argument("id", type=int)
+@click.argument("id", type=RowId())
 @click.option("--delivery", is_flag=True, help="ID is that of a delivery, such as one that was quarantined and made no event.")
 @json_option
 def show(id: int, delivery: bool, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from config.errors import TiebackError
@@ -32,14 +34,18 @@ def list_(connector: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def plan(connector: str | None, as_json: bool) -> int:
     """Show what `hooks apply` would do at Procore, for one connector or all. Exit 1 when a scope could not be looked at."""
-    rows, troubles = [], []
+    rows: list[dict[str, Any]] = []
+    troubles: list[str] = []
     with at_hand() as here:
         for name in hooking.names(here, connector):
-            planned = hooking.plan(here, name)
+            try:
+                planned = hooking.plan(here, name)
+            except TiebackError as error:
+                troubles.append(_said(name, error))
+                continue
             rows += hooking.shown(planned.changes, name)
             troubles += list(planned.problems.values())
-    listing(rows, CHANGES, as_json=as_json, empty="Nothing to do: the hooks are as the automations need them.")
-    return _told(troubles)
+    return _told(rows, troubles, as_json)
 
 
 @hooks.command()
@@ -47,21 +53,28 @@ def plan(connector: str | None, as_json: bool) -> int:
 @json_option
 def apply(connector: str | None, as_json: bool) -> int:
     """Make the hooks at Procore as the automations need them, for one connector or all. Repeating it does nothing."""
-    rows, troubles = [], []
+    rows: list[dict[str, Any]] = []
+    troubles: list[str] = []
     with at_hand() as here:
         for name in hooking.names(here, connector):
             try:
                 planned, done = hooking.apply(here, name)
             except TiebackError as error:
-                troubles.append(f"{name}: {error}")
+                troubles.append(_said(name, error))
                 continue
             rows += hooking.shown(planned.changes, name)
             troubles += [*planned.problems.values(), *(one.error for one in done if one.error)]
-    listing(rows, CHANGES, as_json=as_json, empty="Nothing to do: the hooks are as the automations need them.")
-    return _told(troubles)
+    return _told(rows, troubles, as_json)
 
 
-def _told(troubles: list[str]) -> int:
+def _said(name: str, error: TiebackError) -> str:
+    return str(error) if name in str(error) else f"{name}: {error}"
+
+
+def _told(rows: list[dict[str, Any]], troubles: list[str], as_json: bool) -> int:
+    """The changes, and what could not be looked at: then nobody knows that there is nothing to do."""
+    if rows or as_json or not troubles:
+        listing(rows, CHANGES, as_json=as_json, empty="Nothing to do: the hooks are as the automations need them.")
     for trouble in troubles:
         click.echo(f"tieback: {trouble}", err=True)
     return 1 if troubles else 0

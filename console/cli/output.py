@@ -28,6 +28,17 @@ def listing_options(command: F) -> F:
     return json_option(limit(command))
 
 
+class RowId(click.ParamType[int]):
+    """The id of a row; a number that no database column holds is wrong usage, not a fault."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if not re.fullmatch("[1-9][0-9]{0,17}", str(value)):
+            self.fail(f"{str(value)!r} is no id; an id is a whole number from 1 on.", param, ctx)
+        return int(value)
+
+
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
 

@@ -6,7 +6,7 @@ import click
 
 from console.cli import story
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, say, show_json
+from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
 from console.verbs import running, showing, starting
 from console.verbs.at_hand import at_hand
 
@@ -17,14 +17,14 @@ COLUMNS = {
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 
 runs = Family(name="runs", help="What automations did, step by step.")
-ids_argument = click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
+ids_argument = click.argument("ids", nargs=-1, required=True, type=RowId(), metavar="ID...")
 
 
 @runs.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
 @click.option("--automation", help="Only runs of this automation.")
 @click.option("--connector", help="Only runs of this connector.")
-@click.option("--event", "event_id", type=int, help="Only runs of this event.")
+@click.option("--event", "event_id", type=RowId(), help="Only runs of this event.")
 @listing_options
 def list_(
     state: str | None, automation: str | None, connector: str | None, event_id: int | None, limit: int, as_json: bool
@@ -36,7 +36,7 @@ def list_(
 
 
 @runs.command()
-@click.argument("id", type=int)
+@click.argument("id", type=RowId())
 @json_option
 def show(id: int, as_json: bool) -> None:
     """Tell the whole story of one run: event, version, conditions, copies, steps, calls and effects."""

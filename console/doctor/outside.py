@@ -48,7 +48,7 @@ def _connector(row: Any, texts: dict[str, str], box: Box, given: Settings) -> Fi
     try:
         connector_of(row, texts, box, given)
     except ConfigError as error:
-        return Finding(name, "wrong", str(error))
+        return Finding(name, "wrong", str(error).removeprefix(f"{name}, "))
     if row.state == "paused":
         return Finding(name, "warn", f"paused: {row.reason or 'no reason was given'}", f"tieback connector resume {row.name}")
     wrong = [check for check in (row.verdict or {}).get("checks", []) if check["state"] == "wrong"]

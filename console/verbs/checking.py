@@ -60,7 +60,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _known(settings: Settings, folder: Path) -> Known:
     """What rules may name. Nothing is checked that cannot be known: no site and no database."""
-    by_hand = _kept_connectors(settings)
+    by_hand = _kept_connectors(settings, files_too=not folder.is_dir())
     if by_hand is None and not folder.is_dir():
         return Known()
     in_files = set(_names(folder / "connectors", lambda node: node.value["name"].value))
@@ -77,8 +77,11 @@ def _names(folder: Path, name_of: Callable[[Node], str]) -> Iterable[str]:
             continue
 
 
-def _kept_connectors(settings: Settings) -> set[str] | None:
-    """Names in the database; None when there is none, or it cannot be read now."""
+def _kept_connectors(settings: Settings, *, files_too: bool) -> set[str] | None:
+    """Names in the database; None when there is none, or it cannot be read now.
+
+    Where the site is at hand its files count, not what was loaded of them: one may have gone since.
+    """
     try:
         there(settings)
         engine = open_engine(settings, pool_size=1)
@@ -86,7 +89,7 @@ def _kept_connectors(settings: Settings) -> set[str] | None:
         return None
     try:
         with reading(engine) as db:
-            return {row.name for row in connectors.every(db)}
+            return {row.name for row in connectors.every(db) if files_too or row.source != "file"}
     except DBAPIError:
         return None
     finally:

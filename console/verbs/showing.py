@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.errors import ConfigError
+from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand
 from store import calls, definitions, hooks, listings, records, runs
 from store import events as kept_events
@@ -80,8 +81,17 @@ def record(here: AtHand, resource: str, record_id: str, *, connector: str | None
     with reading(here.engine) as db:
         found = listings.copies(db, resource, record_id, connector, limit)
     if not found:
-        raise ConfigError(f"there is no copy of {resource} {record_id}. A copy is kept when an automation needs the record.")
+        raise ConfigError(_no_copy(resource, record_id))
     return found
+
+
+def _no_copy(resource: str, record_id: str) -> str:
+    from connectors import catalogue  # a list does not need it
+
+    mend = did_you_mean(resource, catalogue.names()) if catalogue.resource(resource) is None else ""
+    if mend:
+        return f'there is no resource "{resource}"{mend}'
+    return f"there is no copy of {resource} {record_id}. A copy is kept when an automation needs the record."
 
 
 def effects(here: AtHand, *, limit: int, state: str | None = None) -> list[Dict]:

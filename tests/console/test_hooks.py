@@ -44,3 +44,22 @@ def test_apply_does_what_plan_says_and_repeating_it_does_nothing(tieback: Tiebac
     # Until the connector is removed, with its hooks at Procore
     assert tieback("connector", "remove", listening, **URL).out == f"{listening}: removed\n"
     assert tieback("hooks", "list", "--json", **URL).json() == []
+
+
+def test_a_connector_that_cannot_be_asked_is_not_told_as_nothing_to_do(tieback: Tieback, tmp_path: Path) -> None:
+    # Given a connector whose secret is not there
+    for folder in ("connectors", "automations"):
+        (tmp_path / "site" / folder).mkdir(parents=True)
+    (tmp_path / "site/connectors/acme.yaml").write_text(
+        "format: 1\nkind: procore_dmsa\nname: acme\nenvironment: production\n"
+        "client_id: abc\nclient_secret: ${file:secrets/acme}\ncompany_id: 1\n"
+    )
+    (tmp_path / "site/automations/rfis.yaml").write_text(recipes.instantiate("rfi-to-database", "acme"))
+    assert tieback("db", "upgrade").code == 0
+    assert tieback("rules", "apply").code == 0
+    # When its hooks are planned or applied, then only the trouble is said, once
+    for words in (("hooks", "plan"), ("hooks", "apply")):
+        said = tieback(*words, **URL)
+        assert said.code == 1
+        assert "Nothing to do" not in said.err + said.out
+        assert said.sentence().count("acme, client_secret") == 1

@@ -70,3 +70,16 @@ def test_the_catalogue_is_an_honest_table(tieback: Tieback) -> None:
     one = tieback("rules", "schema", "resources", "rfis", "--json").json()
     assert one["fields"]["status"].startswith("text")
     assert tieback("rules", "schema", "resources", "rfiss").code == 2
+
+
+def test_a_connector_whose_file_was_taken_away_is_missed_at_once(tieback: Tieback, tmp_path: Path) -> None:
+    # Given a site that was loaded with a connector's file
+    assert tieback("init", "site").code == 0
+    assert tieback("db", "upgrade").code == 0
+    assert tieback("rules", "apply").code == 0
+    # When the file is gone, and nobody has loaded the site since
+    (tmp_path / "site/connectors/acme-prod.yaml").unlink()
+    # Then the rules that name it are wrong
+    checked = tieback("rules", "check")
+    assert checked.code == 1
+    assert 'there is no connector "acme-prod"' in checked.out

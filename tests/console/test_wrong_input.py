@@ -133,3 +133,27 @@ def test_nobody_to_answer_a_question_is_wrong_usage(tieback: Tieback) -> None:
 
 def test_a_number_where_an_id_belongs_is_one_sentence(tieback: Tieback) -> None:
     assert tieback("runs", "show", "latest").code == 2
+
+
+@pytest.mark.parametrize("id", ["0", "-1", "abc", "99999999999999999999999"])
+def test_an_id_that_no_row_can_have_is_wrong_usage(tieback: Tieback, id: str) -> None:
+    assert tieback("db", "upgrade").code == 0
+    for words in (("runs", "show"), ("runs", "retry"), ("runs", "cancel"), ("events", "show")):
+        said = tieback(*words, "--", id)
+        assert said.code == 2
+        assert "an id is a whole number from 1 on" in said.sentence()
+
+
+def test_a_misspelt_resource_is_not_taken_for_one_without_copies(tieback: Tieback) -> None:
+    assert tieback("db", "upgrade").code == 0
+    said = tieback("records", "show", "RFI", "1")
+    assert said.code == 2
+    assert said.sentence().endswith('there is no resource "RFI"; did you mean "RFIs"?')
+
+
+def test_a_key_that_cannot_be_made_says_where_and_what_to_do(program: Tieback, tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file where the folder should be")
+    said = program("up", TIEBACK_DATABASE_URL=f"sqlite:///{tmp_path}/x.db", TIEBACK_BIND=f"127.0.0.1:{free_port()}")
+    assert said.code == 2
+    assert "var/secret.key cannot be made" in said.sentence()
+    assert "set TIEBACK_SECRET_KEYS" in said.sentence()

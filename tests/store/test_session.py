@@ -1,0 +1,124 @@
+"""Transactions: what reads and then writes loses nothing, what passes by itself is tried again, errors are one sentence."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from config.errors import ConfigError
+from config.settings import Settings, load
+from store.session import explain, open_engine, retrying, wal_is_safe, writing
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 40, 1), False), ((3, 44, 5), False), ((3, 44, 6), True), ((3, 44, 9), True), ((3, 45, 0), False),
+        ((3, 50, 6), False), ((3, 50, 7), True), ((3, 51, 0), False), ((3, 51, 2), False), ((3, 51, 3), True), ((4, 0, 0), True),
+    ],
+)  # fmt: skip
+def test_wal_is_used_only_on_builds_without_its_race(version: tuple[int, int, int], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
+
+
+def test_four_threads_that_read_then_write_lose_nothing(engine: Engine) -> None:
+    with writing(engine) as db:
+        db.execute(text("CREATE TABLE counted (n BIGINT)"))
+        db.execute(text("INSERT INTO counted VALUES (0)"))
+    lock = "" if engine.dialect.name == "sqlite" else " FOR UPDATE"
+
+    def count() -> None:
+        for _ in range(25):
+            with writing(engine) as db:
+                n = db.scalar(text(f"SELECT n FROM counted{lock}"))
+                db.execute(text("UPDATE counted SET n = :n"), {"n": n + 1})
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with writing(engine) as db:
+        assert db.scalar(text("SELECT n FROM counted")) == 100
+
+
+def test_an_error_inside_leaves_nothing_written_and_no_lock_behind(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), writing(engine) as db:
+        db.execute(text("CREATE TABLE half (n BIGINT)"))
+        raise ZeroDivisionError
+    with writing(engine) as db:
+        db.execute(text("CREATE TABLE half (n BIGINT)"))
+
+
+class Said(Exception):
+    def __init__(self, sqlstate: str):
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(("state", "tries"), [("40P01", 3), ("40001", 3), ("55P03", 3), ("23505", 1), ("22001", 1)])
+def test_only_what_passes_by_itself_is_tried_again(state: str, tries: int) -> None:
+    done = []
+
+    @retrying
+    def work() -> str:
+        done.append(1)
+        if len(done) < 3:
+            raise DBAPIError("", {}, Said(state))
+        return "kept"
+
+    if tries == 1:
+        with pytest.raises(DBAPIError):
+            work()
+    else:
+        assert work() == "kept"
+    assert len(done) == tries
+
+
+def test_after_five_tries_the_error_is_told() -> None:
+    done = []
+
+    @retrying
+    def work() -> None:
+        done.append(1)
+        raise OperationalError("", {}, Exception("database is locked"))
+
+    with pytest.raises(OperationalError):
+        work()
+    assert len(done) == 5
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("database or disk is full", "is full. Free some space"),
+        ("could not extend file: No space left on device", "is full. Free some space"),
+        ("attempt to write a readonly database", "cannot be written"),
+        ("unable to open database file", "cannot be written"),
+        ("file is not a database", "is no SQLite database"),
+        ("connection refused", "does not answer"),
+    ],
+)
+def test_a_database_that_does_not_answer_is_explained_without_its_password(tmp_path: Path, cause: str, said: str) -> None:
+    env = {
+        "TIEBACK_DATABASE_URL": "postgresql://ana:hunter2@db.example/x",
+        "TIEBACK_SECRET_KEYS": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+    }
+    settings: Settings = load(env, tmp_path)
+    sentence = explain(OperationalError("", {}, Exception(cause)), settings)
+    assert said in sentence
+    assert "hunter2" not in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "nonsense", "sqlite:////proc/none/x.db"])
+def test_a_url_that_leads_nowhere_is_a_sentence(tmp_path: Path, url: str) -> None:
+    import dataclasses
+
+    settings = dataclasses.replace(load({}, tmp_path), database_url=url)
+    with pytest.raises(ConfigError, match="TIEBACK_DATABASE_URL"):
+        open_engine(settings)
