@@ -41,6 +41,8 @@ def plan(connector: str | None, as_json: bool) -> int:
             try:
                 planned = hooking.plan(here, name)
             except TiebackError as error:
+                if connector is not None:
+                    raise
                 troubles.append(_said(name, error))
                 continue
             rows += hooking.shown(planned.changes, name)
@@ -60,6 +62,8 @@ def apply(connector: str | None, as_json: bool) -> int:
             try:
                 planned, done = hooking.apply(here, name)
             except TiebackError as error:
+                if connector is not None:
+                    raise
                 troubles.append(_said(name, error))
                 continue
             rows += hooking.shown(planned.changes, name)
