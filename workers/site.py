@@ -64,7 +64,7 @@ class _Site:
         self._named: dict[str, str] = {}  # path of a connector's file -> the name it gives
 
     def apply(self) -> list[str]:
-        if not self._site.is_dir() and definitions.every(self._db):
+        if not self._site.is_dir() and self._anything_loaded():
             return [f"the site folder {self._site} is not there. What was loaded last stays in force; bring the folder back."]
         kept_paths: set[str] = set()
         paths = _files(self._site, "connectors")
@@ -84,6 +84,9 @@ class _Site:
             definitions.changed(self._db)
             self._look_after_hooks()
         return self._messages
+
+    def _anything_loaded(self) -> bool:
+        return bool(definitions.every(self._db)) or any(row.source == "file" for row in connectors.every(self._db))
 
     def _look_after_hooks(self) -> None:
         """Where hooks are in place already, what the automations need now is added soon; the first ones a person applies."""

@@ -151,3 +151,25 @@ def test_any_json_is_an_event_or_a_reason(body: Any) -> None:
     assert len(said) + len(unread) == (len(body) if isinstance(body, list) else 1)
     for event in said:
         assert all(isinstance(id, str) for id in (event.resource_id, event.company_id, event.project_id, event.key))
+
+
+@pytest.mark.parametrize("name", ["resource_id", "company_id", "project_id", "user_id", "resource_type", "reason"])
+@pytest.mark.parametrize("sign", ["\x00", "\ud800", "\x1b"])
+def test_signs_that_no_database_takes_or_a_terminal_obeys_are_refused_by_name(name: str, sign: str) -> None:
+    said, unread = read(json.dumps(changed(V4, **{name: f"a{sign}b"})).encode(), ARRIVED)
+    assert (said, len(unread)) == ([], 1)
+    assert name in unread[0]
+
+
+def test_a_key_with_such_signs_becomes_a_digest() -> None:
+    assert len(one(changed(V4, id="a\x00b")).key) == 64
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", 5, None])
+def test_a_time_out_of_the_calendar_becomes_the_time_of_arrival(time: Any) -> None:
+    assert one(changed(V4, timestamp=time)).timestamp == ARRIVED
+
+
+def test_a_verb_longer_than_any_word_is_refused() -> None:
+    _, unread = read(json.dumps(changed(V4, reason="x" * 65)).encode(), ARRIVED)
+    assert unread == ['"reason" is no short text']
