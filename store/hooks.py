@@ -93,6 +93,7 @@ def _of(connector: str, project_id: str) -> Any:
     return select(Hook.__table__).where(Hook.connector == connector, Hook.project_id == project_id, Hook.removed_at.is_(None))
 
 
-def project_of(db: Connection, key: str) -> str:
-    """The project a hook belongs to; an empty text for a company's hook or an unknown key."""
-    return db.scalar(select(Hook.project_id).where(Hook.key == key)) or ""
+def scope_of(db: Connection, key: str) -> tuple[str, str]:
+    """The company and the project a hook belongs to; empty texts for what it has not, or an unknown key."""
+    row = db.execute(select(Hook.company_id, Hook.project_id).where(Hook.key == key)).first()
+    return ("", "") if row is None else (row.company_id, row.project_id)

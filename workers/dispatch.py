@@ -15,7 +15,6 @@ from automations.event import Event
 from config import failpoints
 from config.logs import about
 from connectors import catalogue
-from connectors.definition import Connector
 from store import deliveries, events, hooks, records
 from store.session import reading, retrying, writing
 from workers.desk import Desk
@@ -87,8 +86,7 @@ class _Sorting:
         return True
 
     def _match(self, event_id: int, said: Said) -> tuple[str, str | None, dict[str, str] | None]:
-        connector = self._desk.loaded.connectors().get(self._row.connector)
-        foreign = connector and _foreign(said, connector, self._project())
+        foreign = self._foreign(said)
         if foreign:
             return "quarantined", foreign, None
         if not said.supported:
@@ -105,8 +103,21 @@ class _Sorting:
             self._run(event_id, said, match)
         return ("matched" if found.matches else "ignored", found.reason or None, found.reasons or None)
 
-    def _project(self) -> str:
-        return hooks.project_of(self._db, self._row.hook_key)
+    def _foreign(self, said: Said) -> str | None:
+        """Why this event cannot be the hook's: nothing in a payload may lead to another company's data.
+
+        The hook's own row says whose it is, so this holds while the connector cannot be used too.
+        """
+        name, connector = self._row.connector, self._desk.loaded.connectors().get(self._row.connector)
+        company, project = hooks.scope_of(self._db, self._row.hook_key)
+        company = connector.company_id if connector else company
+        if company and said.company_id != company:
+            return f"company {said.company_id} is not the company {company} of connector {name}"
+        if project and said.project_id and said.project_id != project:
+            return f"project {said.project_id} is not the project {project} that this hook belongs to"
+        if connector and said.project_id and connector.projects != "all" and said.project_id not in connector.projects:
+            return f"project {said.project_id} is not among the projects of connector {name}"
+        return None
 
     def _run(self, event_id: int, said: Said, match: Any) -> None:
         rule = match.automation
@@ -142,7 +153,7 @@ class _Sorting:
             "connector": self._row.connector,
             "resource": resource.name if resource else said.resource_name,
             "company_id": said.company_id,
-            "project_id": said.project_id or self._project(),
+            "project_id": said.project_id or hooks.scope_of(self._db, self._row.hook_key)[1],
             "record_id": said.resource_id,
             "parent": said.parent,
             "event_id": event_id,
@@ -178,17 +189,6 @@ def as_event(said: Said, connector: str, event_id: int) -> Event:
 
 def iso(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-
-
-def _foreign(said: Said, connector: Connector, hook_project: str) -> str | None:
-    """Why this event cannot be the connector's: nothing in a payload may lead to another company's data."""
-    if said.company_id != connector.company_id:
-        return f"company {said.company_id} is not the company {connector.company_id} of connector {connector.name}"
-    if hook_project and said.project_id and said.project_id != hook_project:
-        return f"project {said.project_id} is not the project {hook_project} that this hook belongs to"
-    if said.project_id and connector.projects != "all" and said.project_id not in connector.projects:
-        return f"project {said.project_id} is not among the projects of connector {connector.name}"
-    return None
 
 
 def _verdict(count: int, known: list[str], unread: list[str]) -> tuple[str, str | None]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from config.secrets import Secret
 from config.settings import Settings
 from store import hooks, listings
+from store.models import Delivery
 from store.session import reading, writing
 from tests.workers.rig import Rig
 from tests.workers.test_events import V2, V4
@@ -73,3 +74,19 @@ def test_another_companys_payload_is_listed_as_quarantined(rig: Rig) -> None:
 def test_an_array_of_examples_gives_an_event_each(rig: Rig) -> None:
     events = posted(rig, f"[{V4}, {V4_VERSIONED.replace('QRE', 'QRF')}]", "8")
     assert {event["resource_name"] for event in events} == {"Direct Cost Line Items", "Projects"}
+
+
+def test_while_its_connector_cannot_be_used_a_hook_still_knows_its_company(rig: Rig) -> None:
+    # Given a delivery that is kept as if it had come in by the hook of company 8
+    posted(rig, V4, "8")
+    rig.deliver(json.loads(V4) | {"id": "foreign", "company_id": "9"})
+    with writing(rig.engine) as db:
+        (hook,) = hooks.of_connector(db, "acme")
+        db.execute(update(Delivery).where(Delivery.delivery_key == "foreign").values(hook_key=hook.key))
+    # When it is sorted without any connector
+    rig.work()
+    # Then it is another company's
+    with reading(rig.engine) as db:
+        (event, _) = listings.events(db, limit=5)
+    assert event["state"] == "quarantined"
+    assert event["reason"] == "company 9 is not the company 8 of connector acme"
