@@ -1,6 +1,6 @@
 """Our own tables. Users' tables are not here: `store/tables.py` makes them as rules ask for them.
 
-What is queued (deliveries, fetches, runs, timers) is a row with a state; what a worker holds carries
+What is queued (deliveries, fetches, runs, timers, imports) is a row with a state; what a worker holds carries
 `fence` and `lease_until`. `docs/architecture.md` draws how a change travels through them.
 """
 
@@ -9,74 +9,23 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-from store.types import Bytes, Instant, Json, Key, now
-
-Text64 = String(64)
-Text200 = String(200)
-
-
-class Base(DeclarativeBase):
-    type_annotation_map = {dt.datetime: Instant(), str: Text(), dict[str, Any]: Json, list[Any]: Json, bytes: Bytes}
-
-
-class Leased:
-    """Work that one worker holds at a time. `fence` grows at each claim; a late commit with an old one matches nothing.
-
-    `attempt` counts claims that were not given back, `lost` those whose holder vanished.
-    `run_after` None means: not due until something else happens.
-    """
-
-    state: Mapped[str] = mapped_column(Text64, default="waiting")
-    attempt: Mapped[int] = mapped_column(Integer, default=0)
-    lost: Mapped[int] = mapped_column(Integer, default=0)
-    fence: Mapped[int] = mapped_column(Integer, default=0)
-    holder: Mapped[str | None] = mapped_column(Text200)
-    lease_until: Mapped[dt.datetime | None]
-    run_after: Mapped[dt.datetime | None]
-    rung_at: Mapped[dt.datetime | None]
-    lane: Mapped[str] = mapped_column(Text64, default="webhook")
-
-
-class Connector(Base):
-    """A configured connection to one company; `config` holds no secret, `sealed` holds them encrypted."""
-
-    __tablename__ = "tieback_connectors"
-    name: Mapped[str] = mapped_column(Text64, primary_key=True)
-    source: Mapped[str] = mapped_column(Text64)  # file | store
-    config: Mapped[dict[str, Any]]
-    sealed: Mapped[dict[str, Any] | None]
-    state: Mapped[str] = mapped_column(Text64, default="active")  # active | paused | needs attention | removed
-    reason: Mapped[str | None]
-    verdict: Mapped[dict[str, Any] | None]
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    created_at: Mapped[dt.datetime] = mapped_column(default=now())
-    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
-
-
-class Hook(Base):
-    """A webhook subscription we keep at Procore. `key` is the unguessable part of our URL.
-
-    `sealed` is a list of `{"secret", "until"}`: several may be valid while one is rotated.
-    """
-
-    __tablename__ = "tieback_hooks"
-    key: Mapped[str] = mapped_column(Text64, primary_key=True)
-    connector: Mapped[str] = mapped_column(Text64, index=True)
-    company_id: Mapped[str] = mapped_column(Text64)
-    project_id: Mapped[str] = mapped_column(Text64, default="")
-    procore_id: Mapped[str | None] = mapped_column(Text64)
-    sealed: Mapped[list[Any]]
-    status: Mapped[str] = mapped_column(Text64, default="planned")  # planned | active | disabled | missing | removed
-    removed_at: Mapped[dt.datetime | None]
-    created_at: Mapped[dt.datetime] = mapped_column(default=now())
-    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
-    __table_args__ = (
-        Index("ux_tieback_hooks_scope", "connector", "project_id", unique=True,
-              sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL")),
-    )  # fmt: skip
+from store.base import Base as Base
+from store.base import Leased, Text64, Text200
+from store.models_procore import Call as Call
+from store.models_procore import Connector as Connector
+from store.models_procore import Cursor as Cursor
+from store.models_procore import Hook as Hook
+from store.models_procore import Import as Import
+from store.models_procore import ImportPart as ImportPart
+from store.models_procore import Project as Project
+from store.models_procore import Quota as Quota
+from store.models_procore import Repair as Repair
+from store.models_procore import Token as Token
+from store.models_procore import Unavailable as Unavailable
+from store.types import Json, Key, now
 
 
 class Delivery(Base):
@@ -293,24 +242,6 @@ class Effect(Base):
     settled_at: Mapped[dt.datetime | None]
 
 
-class Call(Base):
-    """A call to a connector in one line, for operators; never a secret, never a body."""
-
-    __tablename__ = "tieback_calls"
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    connector: Mapped[str] = mapped_column(Text64)
-    run_id: Mapped[int | None] = mapped_column(Key, index=True)
-    fetch_id: Mapped[int | None] = mapped_column(Key, index=True)
-    method: Mapped[str] = mapped_column(Text64)
-    path: Mapped[str]
-    status: Mapped[int | None] = mapped_column(Integer)
-    duration_ms: Mapped[int] = mapped_column(Integer)
-    request_id: Mapped[str | None] = mapped_column(Text200)
-    quota_left: Mapped[int | None] = mapped_column(Integer)
-    error: Mapped[str | None]
-    at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
-
-
 class Timer(Leased, Base):
     """Something to do at a time, once or every `every_s` seconds: keep hooks in order, validate, …"""
 
@@ -322,29 +253,6 @@ class Timer(Leased, Base):
     error: Mapped[str | None]
     finished_at: Mapped[dt.datetime | None]
     __table_args__ = (UniqueConstraint("kind", "subject", name="ux_tieback_timers_subject"),)
-
-
-class Token(Base):
-    """A connector's access token, sealed. `fetching_until` is the lock of whoever asks for a new one."""
-
-    __tablename__ = "tieback_tokens"
-    connector: Mapped[str] = mapped_column(Text64, primary_key=True)
-    sealed: Mapped[str | None]
-    expires_at: Mapped[dt.datetime | None]
-    holder: Mapped[str | None] = mapped_column(Text200)
-    fetching_until: Mapped[dt.datetime | None]
-
-
-class Quota(Base):
-    """What a connector's rate-limit headers last said, shared by every process."""
-
-    __tablename__ = "tieback_quota"
-    connector: Mapped[str] = mapped_column(Text64, primary_key=True)
-    window: Mapped[str] = mapped_column(Text64, primary_key=True)  # spike | hour
-    limit: Mapped[int] = mapped_column(Integer)
-    remaining: Mapped[int] = mapped_column(Integer)
-    reset_at: Mapped[dt.datetime]
-    blocked_until: Mapped[dt.datetime | None]
 
 
 class Beat(Base):
