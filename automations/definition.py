@@ -7,7 +7,7 @@ never hides one in another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +69,8 @@ class _Loading:
         self.found += wrong
         given = _triggers(node, written)
         triggers, records = triggers_of(node, given, self.known, self.found)
-        scope = self._scope(node, _record(triggers, records, half or len(triggers) < len(given)))
+        unsure = half or len(triggers) < len(given)
+        scope = self._scope(node, triggers, _record(triggers, records, unsure))
         lines = self._lines(node, ["if"], scope)
         steps = self._steps(node, scope)
         self._refuse()
@@ -99,9 +100,14 @@ class _Loading:
                 [problem(seen.mark, "TB107", "this version reads format 1; write format: 1", suggestion="1")], self.text
             )
 
-    def _scope(self, node: Node, record: Field | None) -> Field:
+    def _scope(self, node: Node, triggers: Sequence[Trigger], record: Field | None) -> Field:
         variables = _of_vars(node.at(["vars"])) if "vars" in node.value else a_map("vars")
-        names = {"event": events.FIELD, "run": RUN, "vars": variables, "steps": a_map("steps")}
+        names = {
+            "event": events.field_of({trigger.kind for trigger in triggers}),
+            "run": RUN,
+            "vars": variables,
+            "steps": a_map("steps"),
+        }
         if record is not None:
             previous = replace(record, nullable=True)
             names |= {"record": record, "previous": previous, "changed": a_list(TEXT)}
@@ -143,11 +149,9 @@ class _Loading:
         for index, item in enumerate(do.value):
             if not isinstance(item.value, dict):
                 continue
-            step = self._step(node, item, index, scope)
-            name = item.value["id"].value if "id" in item.value else None
-            if not isinstance(name, str):
-                continue
-            self._twice(ids, name, item.value["id"].mark)
+            name = _step_name(item, ids)
+            step = self._step(node, item, index, scope, name)
+            self._twice(ids, name, item.at(["id"]).mark)
             scope = self._with_step(scope, name, self._output(item))
             if step is not None:
                 steps.append(step)
@@ -179,7 +183,7 @@ class _Loading:
         found: Field = described(given if isinstance(given, dict) else {}, self.known) if described else action.OUTPUT
         return found
 
-    def _step(self, node: Node, item: Node, index: int, scope: Field) -> Step | None:
+    def _step(self, node: Node, item: Node, index: int, scope: Field, name: str) -> Step | None:
         lines = self._lines(node, ["do", index, "if"], scope)
         use, given = item.value.get("use"), item.value.get("with", Node({}, item.mark, {}))
         if use is None or not isinstance(use.value, str):
@@ -194,7 +198,7 @@ class _Loading:
         written, _ = validated(WrittenStep, item, Codes())
         if written is None or not isinstance(values, dict):
             return None
-        return Step(written.id, use.value, action, values, lines, _retry(written.retry), written.on_error)
+        return Step(name, use.value, action, values, lines, _retry(written.retry), written.on_error)
 
     def _no_action(self, use: Node) -> None:
         words = known_words()
@@ -273,6 +277,14 @@ def _triggers(node: Node, written: Written | None) -> list[WrittenTrigger | None
 
 def _cheap(expression: Expression) -> bool:
     return all(p.local or p.names[0] in ("event", "vars") or p.names == ("run", "trigger") for p in expression.paths)
+
+
+def _step_name(item: Node, taken: Mapping[str, Mark]) -> str:
+    """The author's id; else the action's word, such as `http_call`, and `http_call_2` for the next one."""
+    if "id" in item.value and isinstance(item.value["id"].value, str):
+        return item.value["id"].value
+    word = str(item.value["use"].value).replace(".", "_") if "use" in item.value else "step"
+    return next(name for name in (word, *(f"{word}_{n}" for n in range(2, 100_000))) if name not in taken)
 
 
 def _retry(written: WrittenRetry | None) -> Retry | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automations.fields import ID, TEXT, TIME, Field, a_map
+from automations.fields import ANY, ID, TEXT, TIME, Field, a_map
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,9 @@ class Event:
 
     `key` is unique within the connector; `action` is create, update or delete, in lower case;
     `resource_name` is spelt as Procore sends it and compared without case; `timestamp` is ISO 8601 UTC;
-    `source` is webhook, sweep or manual; `id` is our own number for it, None before it is stored.
+    `source` is webhook, sweep, manual, config or inbound; `id` is our own number for it, None before it is stored.
+    `kind` and `name` are those of a configuration event (`connector.updated`, the connector's name); an inbound event
+    has its source in `name` and what was posted in `body`.
     """
 
     connector: str
@@ -31,6 +33,9 @@ class Event:
     app_id: str = ""
     payload_version: str = ""
     parent: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
+    name: str = ""
+    body: Any = None
     id: int | None = None
 
     def values(self) -> dict[str, Any]:
@@ -41,8 +46,21 @@ class Event:
         return seen
 
 
-FIELD: Field = a_map(
-    "event",
-    connector=TEXT, key=TEXT, id=ID, source=TEXT, action=TEXT, resource_name=TEXT, resource_id=ID, company_id=ID, project_id=ID,
-    user_id=ID, timestamp=TIME, app_id=TEXT, payload_version=TEXT, parent=a_map(None, id=ID, name=TEXT),
-)  # fmt: skip
+_COMMON: dict[str, Field] = {
+    **dict.fromkeys(("connector", "key", "source", "action", "resource_name", "app_id", "payload_version"), TEXT),
+    **dict.fromkeys(("id", "resource_id", "company_id", "project_id", "user_id"), ID),
+    "timestamp": TIME,
+    "parent": a_map(None, id=ID, name=TEXT),
+}
+
+
+def field_of(kinds: Collection[str]) -> Field:
+    """The names below `event`, for a rule whose triggers are of these kinds: what one of them lacks is not there."""
+    more: dict[str, Field] = {}
+    if kinds and all(kind in ("config", "inbound") for kind in kinds):
+        more["name"] = TEXT
+    if set(kinds) == {"config"}:
+        more["kind"] = TEXT
+    if set(kinds) == {"inbound"}:
+        more["body"] = ANY
+    return a_map("event", **_COMMON, **more)

@@ -8,7 +8,9 @@ from typing import Any
 from automations.fields import Field, Lost, find, of_resource
 from automations.known import Known, no_connector
 from automations.parts import Transition, Trigger
+from automations.written import TRIGGERS
 from automations.written import Trigger as Written
+from config.kinds import KINDS, meant
 from config.problems import Mark, Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
@@ -29,6 +31,9 @@ def triggers_of(
             continue
         name = written.id or _default_id(kind, ids)
         _twice(ids, name, here.at(["id"]).mark, found)
+        if written.config or written.inbound:
+            triggers.append(_announced(here, written, name, found))
+            continue
         trigger, record = _trigger(here, written, kind, name, known, found)
         triggers.append(trigger)
         records += [record] if trigger.resource else []
@@ -36,11 +41,12 @@ def triggers_of(
 
 
 def _kind(here: Node, written: Written, found: list[Problem]) -> str | None:
-    kinds = [kind for kind in ("webhook", "manual") if isinstance(here.value, dict) and kind in here.value]
+    kinds = [kind for kind in TRIGGERS if isinstance(here.value, dict) and kind in here.value]
     if len(kinds) == 1:
         return kinds[0]
     what = "is of two kinds" if kinds else "does not say what it listens to"
-    found.append(problem(here.mark, "TB117", f"this trigger {what}; write exactly one of webhook: and manual:"))
+    there = ", ".join(f"{kind}:" for kind in TRIGGERS)
+    found.append(problem(here.mark, "TB117", f"this trigger {what}; write exactly one of {there}"))
     return None
 
 
@@ -55,6 +61,25 @@ def _twice(ids: dict[str, Mark], name: str, mark: Mark, found: list[Problem]) ->
             problem(mark, "TB109", f'the trigger "{name}" is there twice (first on line {ids[name].line}); give one another id')
         )
     ids.setdefault(name, mark)
+
+
+def _announced(here: Node, written: Written, name: str, found: list[Problem]) -> Trigger:
+    """A trigger on what is no record of Procore's: a change of configuration, or a post to /inbound."""
+    for key in ("field", "from", "to"):
+        if key in here.value:
+            found.append(problem(here.key_mark([key]), "TB106", f'"{key}:" works with webhook: only; take it out'))
+    if written.inbound:
+        return Trigger(name, "inbound", source=written.inbound.source)
+    kinds: set[str] = set()
+    for index, pattern in enumerate(written.config.kinds if written.config else []):
+        fitting = meant(pattern)
+        kinds.update(fitting)
+        if not fitting:
+            mend = did_you_mean(pattern, KINDS) or f"; there are {', '.join(KINDS)}, and patterns such as connector.*"
+            mark = here.at(["config", "kinds", index]).mark
+            what = f'there is no kind of configuration event "{pattern}"{mend}'
+            found.append(problem(mark, "TB126", what, suggestion=nearest(pattern, KINDS)))
+    return Trigger(name, "config", kinds=frozenset(kinds))
 
 
 def _trigger(here: Node, written: Written, kind: Any, name: str, known: Known, found: list[Problem]) -> tuple[Trigger, Field]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from automations.conditions import judge, reason
 from automations.event import Event
-from automations.parts import Automation, Trigger
+from automations.parts import Automation, Heard, Trigger, key_of
 from automations.scope import cheap_values
 
 
@@ -36,11 +36,11 @@ class Matches:
 
 
 class Index:
-    """Automations by what they listen to: (connector, resource in lower case, action)."""
+    """Automations by what they listen to, as `parts.key_of` says it of an event."""
 
     def __init__(self, automations: Iterable[Automation]):
-        self._listening: dict[tuple[str, str, str], list[tuple[Automation, Trigger]]] = defaultdict(list)
-        self._off: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        self._listening: dict[Heard, list[tuple[Automation, Trigger]]] = defaultdict(list)
+        self._off: dict[Heard, list[str]] = defaultdict(list)
         for automation in automations:
             for trigger in automation.triggers:
                 for key in trigger.heard():
@@ -50,7 +50,7 @@ class Index:
                         self._listening[key].append((automation, trigger))
 
     def candidates(self, event: Event) -> list[tuple[Automation, Trigger]]:
-        return self._listening.get(_key(event), [])
+        return self._listening.get(key_of(event), [])
 
     def match(self, event: Event, client_ids: Mapping[str, str] | None = None) -> Matches:
         """`client_ids` are the connectors' own application ids: what we changed ourselves is no news."""
@@ -70,13 +70,17 @@ class Index:
         return Matches(matches, missed, why)
 
     def _nobody(self, event: Event) -> str:
-        what = f"no automation listens to {event.resource_name} {event.action} of {event.connector}"
-        off = sorted(set(self._off.get(_key(event), [])))
+        what = f"no automation listens to {_called(event)}"
+        off = sorted(set(self._off.get(key_of(event), [])))
         return f"{what} ({', '.join(off[:5])} is off)" if off else what
 
 
-def _key(event: Event) -> tuple[str, str, str]:
-    return event.connector, event.resource_name.lower(), event.action
+def _called(event: Event) -> str:
+    if event.source == "config":
+        return f"{event.kind} of {event.name}" if event.name else event.kind
+    if event.source == "inbound":
+        return f"inbound {event.name}"
+    return f"{event.resource_name} {event.action} of {event.connector}"
 
 
 def _cheaply(automation: Automation, trigger: Trigger, event: Event) -> Match:

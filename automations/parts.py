@@ -25,25 +25,44 @@ class Transition:
     becomes: tuple[Any, ...] | None
 
 
+Heard = tuple[str, str, str]
+
+
+def key_of(event: Event) -> Heard:
+    """What a trigger must listen to so as to hear this event. Only keys of Procore's events have a third part."""
+    if event.source == "config":
+        return "config", event.kind, ""
+    if event.source == "inbound":
+        return "inbound", event.name, ""
+    return event.connector, event.resource_name.lower(), event.action
+
+
 @dataclass(frozen=True)
 class Trigger:
     """What an automation listens to. `id` is the author's, else the kind (`webhook`, `webhook_2`)."""
 
     id: str
-    kind: Literal["webhook", "manual"]
+    kind: Literal["webhook", "config", "inbound", "manual"]
     connector: str = ""
     resource: str = ""
     actions: frozenset[str] = frozenset()
     transition: Transition | None = None
+    kinds: frozenset[str] = frozenset()
+    source: str = ""
 
-    def heard(self) -> list[tuple[str, str, str]]:
+    def heard(self) -> list[Heard]:
+        """Each key under which it is found; a manual trigger is never found, it is chosen."""
+        if self.kind == "config":
+            return [("config", kind, "") for kind in sorted(self.kinds)]
+        if self.kind == "inbound":
+            return [("inbound", self.source, "")]
         return [(self.connector, self.resource.lower(), action) for action in sorted(self.actions)]
 
     def hears(self, event: Event) -> bool:
-        same = self.connector == event.connector and self.resource.lower() == event.resource_name.lower()
         if self.kind == "manual":
+            same = self.connector == event.connector and self.resource.lower() == event.resource_name.lower()
             return event.source == "manual" and (same or not self.resource)
-        return event.source != "manual" and same and event.action in self.actions
+        return event.source != "manual" and key_of(event) in self.heard()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from automations.durations import seconds
 from automations.tokens import KEYWORDS
 
 LATER_KEYS = frozenset({"flow", "on_error", "finally", "expect", "tests"})
-LATER_TRIGGERS = frozenset({"schedule", "sweep", "config", "inbound", "run"})
+LATER_TRIGGERS = frozenset({"schedule", "sweep", "run"})
+TRIGGERS = ("webhook", "config", "inbound", "manual")
 LATER_TRIGGER_KEYS = frozenset({"where", "hold", "repeat"})
 LATER_STEP_KEYS = frozenset({"foreach", "parallel"})
 LATER_LIMITS = frozenset({"api_share", "events"})
@@ -113,9 +114,19 @@ class Manual(Strict):
     resource: str | None = None
 
 
+class Config(Strict):
+    kinds: Annotated[list[str], Field(min_length=1)]
+
+
+class Inbound(Strict):
+    source: Name
+
+
 class Trigger(Strict):
     id: Name | None = None
     webhook: Webhook | None = None
+    config: Config | None = None
+    inbound: Inbound | None = None
     manual: Manual | None = None
     field: str | None = None
     from_: Annotated[Values | None, Field(alias="from")] = None

@@ -24,6 +24,16 @@ def add(db: Connection, values: Mapping[str, Any]) -> int | None:
     return None if made is None else int(made.id)
 
 
+def by_key(db: Connection, connector: str, key: str) -> int | None:
+    return db.scalar(select(Event.id).where(Event.connector == connector, Event.event_key == key))
+
+
+def announced(db: Connection, connector: str, key: str) -> int | None:
+    """The event of this key when it was kept together with its delivery and waits to be sorted."""
+    same = (Event.connector == connector, Event.event_key == key)
+    return db.scalar(select(Event.id).where(*same, Event.state == "received"))
+
+
 def settle(db: Connection, id: int, state: str, reason: str | None, reasons: Mapping[str, Any] | None) -> None:
     db.execute(update(Event).where(Event.id == id).values(state=state, reason=reason, reasons=dict(reasons) if reasons else None))
 

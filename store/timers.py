@@ -40,6 +40,12 @@ def ensure(db: Connection, kind: str, subject: str, *, in_s: float, every_s: int
     db.execute(upsert.on_conflict_do_update(index_elements=["kind", "subject"], set_=fresh, where=over))
 
 
+def sooner(db: Connection, kind: str, subject: str, *, in_s: float) -> None:
+    """Bring a timer that is set forward to `in_s` seconds from now; nothing happens where there is none."""
+    alive = (Timer.kind == kind, Timer.subject == subject, Timer.state.in_(("waiting", "running")))
+    db.execute(update(Timer).where(*alive, Timer.run_after > now(in_s)).values(run_after=now(in_s), rung_at=None))
+
+
 def claim(db: Connection, id: int, holder: str) -> tuple[Held, Any] | None:
     held = leases.claim(db, Timer, id, holder)
     return None if held is None else (held, db.execute(select(Timer.__table__).where(Timer.id == id)).one())

@@ -17,6 +17,7 @@ from webhook.committer import Committer, Doorbell
 from webhook.config_events import ConfigEvents
 from webhook.health import Health
 from webhook.hooks import HookTable
+from webhook.inbound import Inbound
 from webhook.procore import Receiver, answer
 
 log = logging.getLogger("tieback.door")
@@ -38,7 +39,8 @@ def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings)
     health = Health(engine)
     for rule, endpoint, view, method in (
         ("/webhooks/<key>/", "webhook", receiver.receive, "POST"),
-        ("/config-events", "config_events", ConfigEvents(engine).receive, "POST"),
+        ("/config-events", "config_events", ConfigEvents(engine, doorbell).receive, "POST"),
+        ("/inbound/<source>", "inbound", Inbound(engine, doorbell).receive, "POST"),
         ("/healthz", "healthz", health.alive, "GET"),
         ("/readyz", "readyz", health.readiness, "GET"),
     ):

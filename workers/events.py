@@ -10,8 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from automations.event import Event
 
 VERBS = {
     "create": "create",
@@ -44,6 +47,17 @@ class Said:
     timestamp: dt.datetime
     payload_version: str
     parent: dict[str, Any] | None
+    body: dict[str, Any] | None = None  # of events that are not Procore's
+
+    @property
+    def kind(self) -> str:
+        """The kind of a configuration event, such as `connector.updated`; "" of any other."""
+        return str((self.body or {}).get("kind", ""))
+
+    def row(self) -> dict[str, Any]:
+        """As columns of an event."""
+        values = dict(vars(self))
+        return {"event_key": values.pop("key"), **values}
 
     @property
     def supported(self) -> bool:
@@ -67,6 +81,40 @@ def read(raw: bytes, received_at: dt.datetime) -> tuple[list[Said], list[str]]:
         except UnreadableError as error:
             unread.append(f"object {number + 1}: {error}" if isinstance(body, list) else str(error))
     return said, unread
+
+
+def event_of(row: Mapping[str, Any]) -> Event:
+    """The event as rules see it, from the columns it is kept in."""
+    body = row["body"] or {}
+    return Event(
+        connector=row["connector"],
+        key=row["event_key"],
+        action=row["action"],
+        resource_name=row["resource_name"],
+        resource_id=row["resource_id"],
+        company_id=row["company_id"],
+        timestamp=iso(row["timestamp"]),
+        source=row["source"],
+        project_id=row["project_id"],
+        user_id=row["user_id"],
+        app_id=row["app_id"],
+        payload_version=row["payload_version"],
+        parent=row["parent"] or {},
+        kind=body.get("kind", ""),
+        name=body.get("name", ""),
+        body=body.get("body"),
+        id=row["id"],
+    )
+
+
+def iso(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def of_announcement(row: Any) -> Said:
+    """What was kept together with its delivery, read back from the event's own row."""
+    values = {name: getattr(row, name) for name in Said.__dataclass_fields__ if name != "key"}
+    return Said(key=row.event_key, **values)
 
 
 def _event(item: Any, received_at: dt.datetime) -> Said:

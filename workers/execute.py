@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from automations import engine
-from automations.event import Event
 from automations.outcomes import Outcome
 from automations.scope import Scope
 from config import failpoints
@@ -18,7 +17,7 @@ from store.leases import Held
 from store.models import Run
 from store.session import reading, retrying, writing
 from workers.desk import Desk
-from workers.dispatch import iso
+from workers.events import event_of
 from workers.journal import StoreJournal, small
 from workers.pausing import put_aside_while_paused
 from workers.tools import Tools
@@ -76,32 +75,13 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
 def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: Held) -> Scope:
     record = after or before  # after a delete the last copy is all there is
     return Scope(
-        event=_event(event),
+        event=event_of(event._mapping),
         run_id=str(row.id),
         now=row.created_at,
         record=record.body if record is not None else None,
         previous=before.body if before is not None else None,
         attempt=held.attempt,
         trigger=row.trigger or None,
-    )
-
-
-def _event(row: Any) -> Event:
-    return Event(
-        connector=row.connector,
-        key=row.event_key,
-        action=row.action,
-        resource_name=row.resource_name,
-        resource_id=row.resource_id,
-        company_id=row.company_id,
-        timestamp=iso(row.timestamp),
-        source=row.source,
-        project_id=row.project_id,
-        user_id=row.user_id,
-        app_id=row.app_id,
-        payload_version=row.payload_version,
-        parent=row.parent or {},
-        id=row.id,
     )
 
 

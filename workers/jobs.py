@@ -14,14 +14,14 @@ import dramatiq
 
 from config.errors import LostLease
 from config.logs import about
-from workers import chores, dispatch, execute, fetch
+from workers import chores, execute, fetch, sorting
 from workers.broker import queue
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.jobs")
 
 ACTORS: dict[str, Callable[[Desk, int], None]] = {
-    "sort": dispatch.sort,
+    "sort": sorting.sort,
     "fetch": fetch.fetch,
     "run": execute.run,
     "timer": chores.run,

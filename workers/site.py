@@ -20,8 +20,9 @@ from config.settings import Settings
 from connectors import definition as connector_definition
 from connectors import destinations
 from store import audit, connectors, definitions, hooks, timers
-from store.session import retrying, writing
+from store.session import reading, retrying, writing
 from store.types import storable
+from workers import config_events
 from workers.hooks import HOOKS_EVERY_S, arm
 
 log = logging.getLogger("tieback.site")
@@ -29,15 +30,17 @@ log = logging.getLogger("tieback.site")
 HOOKS_SOON_S = 10.0
 FOLDERS = ("connectors", "destinations", "automations")
 MOST_NAME = 64
+MOST_NAMED = 50
 MOST_FILE_NAME = 180
 
 _stamps: dict[Path, tuple[Any, ...]] = {}
 
 
 def look(engine: Engine, box: Box, settings: Settings) -> None:
-    """Load the site when a file of it was added, changed or removed since the last look."""
-    stamp = _stamp(settings.site)
-    if _stamps.get(settings.site) != stamp:
+    """Load the site when a file of it was added, changed or removed since the last look, or somebody said so."""
+    with reading(engine) as db:
+        asked = definitions.fact(db, "site_asked")
+    if _stamps.get(settings.site) != (asked, _stamp(settings.site)):
         load(engine, box, settings)
 
 
@@ -46,9 +49,10 @@ def load(engine: Engine, box: Box, settings: Settings, actor: str = "relay") -> 
     """Read every file and put in force what loads, all in one transaction. Returns the messages of what does not."""
     stamp = _stamp(settings.site)
     with writing(engine) as db:
+        asked = definitions.fact(db, "site_asked")
         messages = _Site(db, settings, actor).apply()
         definitions.set_fact(db, "site_loaded", "yes")
-    _stamps[settings.site] = stamp
+    _stamps[settings.site] = asked, stamp
     for message in messages:
         log.error("site.broken", extra=about(error=message))
     return messages
@@ -61,6 +65,7 @@ class _Site:
         self._actor = actor
         self._messages: list[str] = []
         self._changed = False
+        self._automations_changed: list[str] = []
         self._named: dict[str, str] = {}  # path of a connector's file -> the name it gives
 
     def apply(self) -> list[str]:
@@ -83,6 +88,9 @@ class _Site:
         if self._changed:
             definitions.changed(self._db)
             self._look_after_hooks()
+        if self._automations_changed:
+            detail = {"automations": self._automations_changed[:MOST_NAMED], "by": self._actor}
+            config_events.note(self._db, "automations.changed", "", config_events.SITE, detail)
         return self._messages
 
     def _anything_loaded(self) -> bool:
@@ -113,7 +121,9 @@ class _Site:
         if row is not None and row.state != "removed" and not self._is_its_file(row, shown):
             raise ConfigError(f'{shown}: a connector "{parsed.name}" exists already. Give this one another name.')
         config = {**connector_definition.as_config(parsed), "file": shown}
-        self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name)
+        known = row is not None and row.state != "removed"
+        kind = "connector.updated" if known else "connector.created"
+        self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name, kind)
         arm(self._db, parsed.name)
 
     def _is_its_file(self, row: Any, shown: str) -> bool:
@@ -134,7 +144,7 @@ class _Site:
             if row.source == "file" and (file not in kept_paths or self._named.get(file, row.name) != row.name):
                 connectors.set_state(self._db, row.name, "removed", "its file is gone")
                 timers.disarm(self._db, row.name)
-                self._note(True, "connector removed", row.name)
+                self._note(True, "connector removed", row.name, "connector.removed")
 
     def _automations(self) -> None:
         known = self._known()
@@ -166,10 +176,16 @@ class _Site:
             destinations={name for row in rows if row.source and (name := _destination_in(row))},
         )
 
-    def _note(self, news: bool, verb: str, subject: str) -> None:
-        if news:
-            self._changed = True
-            audit.note(self._db, self._actor, verb, subject)
+    def _note(self, news: bool, verb: str, subject: str, kind: str | None = None) -> None:
+        """`kind` is that of the configuration event which tells of it; automations are told of together, at the end."""
+        if not news:
+            return
+        self._changed = True
+        audit.note(self._db, self._actor, verb, subject)
+        if kind:
+            config_events.note(self._db, kind, subject, config_events.SITE, {"by": self._actor})
+        elif verb.startswith("automation"):
+            self._automations_changed.append(subject)
 
 
 def _name_in(path: Path) -> str | None:

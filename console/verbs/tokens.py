@@ -13,7 +13,8 @@ from console.verbs.at_hand import AtHand
 from store import apitokens, audit, listings
 from store.session import reading, writing
 
-SCOPES = ("config-events",)
+SCOPES = ("config-events", "inbound")
+_OF_ONE_SOURCE = re.compile(r"inbound:[a-z][a-z0-9_]{0,62}")
 
 
 def add(here: AtHand, name: str, scopes: list[str]) -> str:
@@ -21,8 +22,9 @@ def add(here: AtHand, name: str, scopes: list[str]) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
         raise ConfigError(f'the name "{name[:80]}" does not fit: it begins with a letter; then a-z, 0-9, - and _, at most 63.')
     for scope in scopes:
-        if scope not in SCOPES:
-            raise ConfigError(f'there is no scope "{scope[:80]}"{did_you_mean(scope, SCOPES)}. Scopes: {", ".join(SCOPES)}')
+        if scope not in SCOPES and not _OF_ONE_SOURCE.fullmatch(scope):
+            there = f"{', '.join(SCOPES)} and inbound:SOURCE"
+            raise ConfigError(f'there is no scope "{scope[:80]}"{did_you_mean(scope, SCOPES)}. Scopes: {there}')
     try:
         with writing(here.engine) as db:
             token = apitokens.add(db, name, scopes)

@@ -179,3 +179,8 @@ def _found(text: str) -> list[Problem] | None:
     except Problems as problems_:
         return problems_.found
     return None
+
+
+def test_a_step_without_an_id_is_called_by_its_action_and_runs() -> None:
+    rule = automation("do:\n  - use: set\n    with: {a: 1}\n  - use: set\n    with: {b: '${steps.set.output.a}'}\n")
+    assert [step.id for step in rule.steps] == ["set", "set_2"]

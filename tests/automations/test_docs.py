@@ -43,6 +43,8 @@ def test_every_word_to_come_is_named() -> None:
 def test_every_key_and_name_is_in_the_docs() -> None:
     page = (DOCS / "language.md").read_text("utf-8")
     keys = {f.alias or n for n, f in written.Automation.model_fields.items()}
-    names = set(event.FIELD.fields or {}) | set(definition.RUN.fields or {})
-    for word in keys | names:
+    names = set(definition.RUN.fields or {})
+    for kinds in ({"webhook"}, {"config"}, {"inbound"}):
+        names |= set(event.field_of(kinds).fields or {})
+    for word in keys | names | set(written.TRIGGERS):
         assert re.search(rf"\b{word}\b", page), word

@@ -9,6 +9,8 @@ import pytest
 from automations import match as matching
 from automations.match import Index
 from automations.parts import Automation
+from config.kinds import KINDS
+from config.problems import Problems
 from tests.automations.given import automation, event
 
 ONE = "webhook: {connector: acme-prod, resource: RFIs}"
@@ -83,3 +85,39 @@ def _other(number: int, made: list[Automation] = []) -> Automation:  # noqa: B00
     if not made:
         made.append(rule("other", "Submittals"))
     return replace(made[0], id=f"other-{number}")
+
+
+def test_a_config_rule_hears_the_kinds_it_names_and_the_patterns() -> None:
+    rule = automation("do:\n  - use: set\n    with: {a: 1}\n", when="config: {kinds: [connector.*, hooks.changed]}")
+    index = Index([rule])
+    heard = {kind for kind in KINDS if index.match(event(source="config", kind=kind, name="acme-prod")).matches}
+    assert heard == {kind for kind in KINDS if kind.startswith("connector.")} | {"hooks.changed"}
+
+
+def test_an_inbound_rule_hears_its_source_only() -> None:
+    rule = automation("do:\n  - use: set\n    with: {a: 1}\n", when="inbound: {source: erp}")
+    index = Index([rule])
+    assert index.match(event(source="inbound", name="erp", body={})).matches
+    assert index.match(event(source="inbound", name="payroll")).reason == "no automation listens to inbound payroll"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("config: {kinds: [connector.exploded]}", 'TB126: there is no kind of configuration event "connector.exploded"'),
+        ("config: {kinds: []}", "kinds"),
+        ("inbound: {source: Erp-1}", "TB108"),
+        ("inbound: {source: erp}\n    field: status", '"field:" works with webhook: only'),
+        ("config: {kinds: [connector.*]}\n    inbound: {source: erp}", "of two kinds"),
+    ],
+)
+def test_a_trigger_that_could_never_fire_is_refused_by_name(when: str, said: str) -> None:
+    with pytest.raises(Problems) as told:
+        automation("do:\n  - use: set\n    with: {a: 1}\n", when=when)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("line", ["event.body == null", "record.status == 'open'", "event.kinds == 'a'"])
+def test_a_config_rule_has_neither_record_nor_body(line: str) -> None:
+    with pytest.raises(Problems):
+        automation(f'if: "{line}"\ndo:\n  - use: set\n    with: {{a: 1}}\n', when="config: {kinds: [connector.*]}")

@@ -14,7 +14,7 @@ from store.session import writing
 from store.types import now
 from tests.workers.conftest import changed, fault
 from tests.workers.rig import Rig, payload
-from workers import dispatch
+from workers import sorting
 from workers.loaded import Loaded
 
 
@@ -30,7 +30,7 @@ def deliver(rig: Rig, far: Any, id: str, key: str = "A", **values: Any) -> None:
     """Sorted, and not yet fetched."""
     for delivery in rig.deliver(payload(far, id, key=key) | values):
         rig.bell.rung.remove(("sort", delivery))
-        dispatch.sort(rig.desk, delivery)
+        sorting.sort(rig.desk, delivery)
 
 
 def take(rig: Rig, id: int = 1) -> Any:
