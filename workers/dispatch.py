@@ -70,7 +70,8 @@ class _Entering:
     """One event on its way to the automations."""
 
     def __init__(self, desk: Desk, db: Connection, said: Said, origin: Origin, values: dict[str, Any]):
-        self._desk = desk
+        self._site = desk.loaded.site  # one and the same, though the process may load anew meanwhile
+        self._client_ids = desk.loaded.client_ids()
         self._db = db
         self._said = said
         self._origin = origin
@@ -82,7 +83,7 @@ class _Entering:
         if self._origin.source in OF_PROCORE and (refused := self._refused()):
             return *refused, None
         event = event_of(self._values)
-        found = self._desk.loaded.index.match(event, self._desk.loaded.client_ids())
+        found = self._site.index.match(event, self._client_ids)
         for match in found.matches:
             self._run(match)
         return ("matched" if found.matches else "ignored", found.reason or None, found.reasons or None)
@@ -103,7 +104,7 @@ class _Entering:
     def _foreign(self) -> str | None:
         """Why this event cannot be the hook's: nothing in a payload may lead to another company's data."""
         said, name, (company, project) = self._said, self._origin.connector, (self._origin.company_id, self._origin.project_id)
-        connector = self._desk.loaded.connectors().get(name)
+        connector = self._site.connectors.get(name)
         company = connector.company_id if connector else company
         if company and said.company_id != company:
             return f"company {said.company_id} is not the company {company} of connector {name}"
@@ -127,7 +128,7 @@ class _Entering:
             {
                 "event_id": self._values["id"],
                 "automation": rule.id,
-                "version_id": self._desk.loaded.version_id(rule.id),
+                "version_id": self._site.versions[rule.id],
                 "trigger": match.trigger_id or "",
                 "stage": rule.stage,
                 "connector": connector,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -31,6 +33,22 @@ from workers.ports import CallLog, StoreQuota, StoreTokens
 log = logging.getLogger("tieback.loaded")
 
 
+@dataclass(frozen=True)
+class Site:
+    """All that was loaded at one time; it is replaced as a whole, so that no reader sees half of two.
+
+    `versions` has the id of the version in force of each automation.
+    """
+
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    paused: frozenset[str] = frozenset()
+    destinations: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    automations: tuple[Automation, ...] = ()
+    index: Index = field(default_factory=lambda: Index([]))
+
+
 class Loaded:
     """One per process; `fresh` before each piece of work. Connectors that cannot be resolved are kept with their reason."""
 
@@ -43,14 +61,16 @@ class Loaded:
         self._quota = StoreQuota(engine)
         self._lock = threading.Lock()
         self._generation = -1
-        self._connectors: dict[str, Connector] = {}
-        self._refused: dict[str, str] = {}
-        self._paused: set[str] = set()
-        self._destinations: dict[str, Any] = {}
-        self._versions: dict[str, int] = {}
-        self.automations: list[Automation] = []
+        self.site = Site()
         self._by_version: dict[int, Automation] = {}
-        self.index = Index([])
+
+    @property
+    def automations(self) -> tuple[Automation, ...]:
+        return self.site.automations
+
+    @property
+    def index(self) -> Index:
+        return self.site.index
 
     def fresh(self, db: Connection) -> None:
         """Load anew when something was changed since. Costs one small query when nothing was."""
@@ -71,15 +91,19 @@ class Loaded:
                 found[row.name] = connector_of(row, texts, self._box, self._settings)
             except ConfigError as error:
                 refused[row.name] = str(error)
-        self._connectors, self._refused = found, refused
-        self._paused = {row.name for row in kept.every(db) if row.state == "paused"}
-        self._destinations = {row.path: row.source for row in definitions.site_files(db, "destinations") if row.source}
         active = definitions.active(db)
-        self._versions = {one.name: one.version_id for one in active}
         parsed = {one.version_id: rule for one in active if (rule := _parsed(one.source, one.file))}
-        self.automations = list(parsed.values())
+        automations = tuple(parsed.values())
         self._by_version = parsed
-        self.index = Index(self.automations)
+        self.site = Site(
+            connectors=found,
+            refused=refused,
+            paused=frozenset(row.name for row in kept.every(db) if row.state == "paused"),
+            destinations={row.path: row.source for row in definitions.site_files(db, "destinations") if row.source},
+            versions={one.name: one.version_id for one in active},
+            automations=automations,
+            index=Index(automations),
+        )
         log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
 
     def automation(self, version_id: int) -> Automation:
@@ -94,33 +118,31 @@ class Loaded:
             known = self._by_version[version_id] = definition.load(row.source, row.file)
         return known
 
-    def version_id(self, name: str) -> int:
-        return self._versions[name]
-
     def client_ids(self) -> dict[str, str]:
         """Connector name to client id, by which our own changes are known."""
-        return {name: one.client_id for name, one in self._connectors.items()}
+        return {name: one.client_id for name, one in self.site.connectors.items()}
 
     def connector(self, name: str) -> Connector:
         """Raises: Permanent when there is none of this name, or it cannot be used, with the reason."""
-        if name in self._refused:
-            raise Permanent(self._refused[name], kind="connector")
-        if name not in self._connectors:
+        site = self.site
+        if name in site.refused:
+            raise Permanent(site.refused[name], kind="connector")
+        if name not in site.connectors:
             raise Permanent(f'there is no connector "{name}". Add it, or name another.', kind="no_connector")
-        return self._connectors[name]
+        return site.connectors[name]
 
     def paused(self, name: str) -> bool:
-        return name in self._paused
+        return name in self.site.paused
 
     def connectors(self) -> dict[str, Connector]:
-        return dict(self._connectors)
+        return dict(self.site.connectors)
 
     def procore(self, name: str, lane: str = "webhook") -> Procore:
         return Procore(self.connector(name), self._tokens, self._call_log, self._quota, lane=lane)
 
     def destination(self, name: str) -> Any:
         """The destination `kind:name`. Raises: Permanent when there is none, or its secrets cannot be had."""
-        for path, source in self._destinations.items():
+        for path, source in self.site.destinations.items():
             try:
                 node = yamlfile.parse(source, path)
                 if destinations.name_of(node) == name:
