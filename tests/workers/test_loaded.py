@@ -66,11 +66,11 @@ def test_a_change_is_seen_at_the_next_look_and_not_before(rig: Rig) -> None:
 
 def test_a_run_keeps_the_version_it_began_with(rig: Rig) -> None:
     one = loaded(rig)
-    began_with = one.version_id("keep")
+    began_with = one.site.versions["keep"]
     write(rig.settings, "automations/keep.yaml", RULE.format(id="keep").replace("table: rfis", "table: other"))
     rig.load_site()
     refresh(rig, one)
-    assert one.version_id("keep") != began_with
+    assert one.site.versions["keep"] != began_with
     assert one.automation(began_with).steps[0].values["table"] == "rfis"
 
 

@@ -1,0 +1,1 @@
+"""What trips up real integrators: one test for each trap that the facts about Procore list."""
