@@ -12,18 +12,19 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from simulator.answers import Refused
+from simulator.answers import DISCONNECTED, Refused
 from simulator.calls import template_of
+from simulator.clock import skewed
 from simulator.faults import Fault
-from simulator.limits import PROSE, Quota
+from simulator.limits import BODIES, Quota
 from simulator.routing import Router
 from simulator.server import CUT
 from simulator.table import Row
 from simulator.world import World
 
 NO_COMPANY_NEEDED = ("/rest/v1.0/me", "/rest/v1.0/companies")
-DISCONNECTED = {"errors": ["App is not connected to this company."]}
 MISSING_HEADER = "Missing Procore-Company-Id header!\n\nThis header is needed to route the call to the company's region."
+_BRACES = str.maketrans("<>", "{}")
 _GATEWAY = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
     "<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -36,23 +37,24 @@ def install(app: Flask, world: World, router: Router) -> None:
     @app.route("/rest/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def rest(rest: str) -> Response:
         found = router.find(request.path)
-        g.template, g.ids = (found.route.template, found.ids) if found else (None, {})
+        g.template, g.ids = (found.route.template.translate(_BRACES), found.ids) if found else (None, {})
         _check(world, found.route.row if found else None)
         view = found.route.views.get("GET" if request.method == "HEAD" else request.method) if found else None
         if found is None or view is None:
             raise Refused(404, {"errors": ["Not Found"]})
-        return view(**found.ids)
+        return view(**found.ids, **found.words)
 
     @app.after_request
     def finish(response: Response) -> Response:
         if request.path.startswith("/rest/"):
-            quota: Quota = g.get("quota") or world.limits.look(None)
+            quota: Quota = g.get("quota") or world.limits.look(g.get("company_id"))
             response.headers.update(quota.headers())
             if world.faults.take("truncated", request.path):
                 request.environ[CUT] = "truncate"
         if not request.path.startswith("/_sim"):
             world.calls.add(request.method, g.get("template") or template_of(request.path), response.status_code)
             response.headers["Cache-Control"] = "no-store, must-revalidate, private, max-age=0"
+        skewed(world.faults, response, world.clock())
         response.headers["X-Request-Id"] = str(uuid.uuid4())
         return response
 
@@ -113,16 +115,11 @@ def _retry_after(fault: Fault) -> dict[str, str]:
 
 def _limited(world: World, company_id: int | None) -> None:
     if fault := world.faults.take("rate_limit_429", request.path):
-        limit = world.limits.look(company_id).limit
-        wait = int(fault.settings["retry_after"] or 1)
-        g.quota = Quota(False, limit, 0, int(world.clock()) + wait)
-        raise Refused(429, PROSE, _retry_after(fault))
+        g.quota = world.limits.order(company_id, int(fault.settings["retry_after"] or 1))
+        raise Refused(429, BODIES[fault.settings["body"]], _retry_after(fault))
     g.quota = world.limits.take(company_id)
     if not g.quota.allowed:
-        # The pages of the documentation differ on Retry-After with a 429: the strict profile leaves it out.
-        wait = max(1, g.quota.reset - int(world.clock()))
-        lenient = world.profile == "lenient"
-        raise Refused(429, PROSE if lenient else {"errors": PROSE}, {"Retry-After": str(wait)} if lenient else None)
+        raise Refused(429, *world.limits.answer(g.quota, world.profile == "strict"))
 
 
 def _signed_in(world: World) -> None:
@@ -131,12 +128,16 @@ def _signed_in(world: World) -> None:
     lasting = world.faults.take("token_revoked", request.path)
     if token is None or lasting:
         raise Refused(401, {"errors": "The access token is invalid"})
+    g.token = token
 
 
 def _company(world: World, company_id: int | None, project_id: int | None) -> None:
     strict = world.profile == "strict" and "Procore-Company-Id" not in request.headers
     if company_id is None or strict:
-        raise Refused(400, {"errors": [MISSING_HEADER]})
+        zone = request.path.rstrip("/").endswith("/company_base_url")
+        raise Refused(
+            400, {"error": {"code": "BAD_REQUEST", "message": MISSING_HEADER}} if zone else {"errors": [MISSING_HEADER]}
+        )
     if not world.installed(company_id):
         raise Refused(403, DISCONNECTED)
     named = _named("company_id")
@@ -156,4 +157,12 @@ def _project(world: World, row: Row | None, project_id: int) -> None:
         wanted = fault.settings["resource"], fault.settings["project_id"]
         if row and str(wanted[0] or row.name).lower() == row.name.lower() and wanted[1] in (None, project_id):
             status = int(fault.settings["status"])
-            raise Refused(status, {"errors": ["Not Found" if status == 404 else "The tool is not enabled."]})
+            raise Refused(status, _not_enabled(world, status))
+
+
+def _not_enabled(world: World, status: int) -> dict[str, Any]:
+    """Errors come in several shapes, and which one here nobody says: each profile has one."""
+    if status == 404:
+        return {"errors": ["Not Found"]}
+    said = "The tool is not enabled."
+    return {"reason": said, "error": "Forbidden"} if world.profile == "strict" else {"errors": [said]}

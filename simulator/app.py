@@ -10,9 +10,10 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import access, oauth, resources, webhooks
+from simulator import access, oauth, resources, uploads, webhooks, webhooks_v1
 from simulator.answers import Refused, answer, refused
 from simulator.control import controls
+from simulator.filling import fillings
 from simulator.routing import Router
 from simulator.server import Server
 from simulator.sinkpages import sink_pages
@@ -25,21 +26,16 @@ def create_app(world: World) -> Flask:
     router = Router()
     resources.install(router, world)
     webhooks.install(router, world)
+    webhooks_v1.install(router, world)
     access.install(app, world, router)
     oauth.install(app, world)
-    app.add_url_rule("/api/v5/files/<int:number>", view_func=_file)
+    uploads.install_storage(app, world)
     app.register_blueprint(controls(world))
+    app.register_blueprint(fillings(world))
     app.register_blueprint(sink_pages(world))
     app.register_error_handler(Refused, refused)
     app.register_error_handler(HTTPException, _missing)
     return app
-
-
-def _file(number: int) -> Response:
-    """What an attachment address leads to."""
-    if not request.args.get("sig"):
-        return Response("Forbidden", 403)
-    return Response(f"%PDF-1.4 pretend file {number}\n".encode(), 200, content_type="application/pdf")
 
 
 def _missing(problem: HTTPException) -> Response:

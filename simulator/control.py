@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
-from simulator.faults import FAULTS, Fault, FaultRefused
+from simulator import changes, story, wishes
+from simulator.faultnames import FAULTS, FaultRefused, common
+from simulator.faults import Fault
 from simulator.hooks import Hook
+from simulator.limits import BODIES
 from simulator.records import Json, Record
-from simulator.table import Row, row_named
 from simulator.webhooks import delivery_shown
+from simulator.wishes import Nonsense
 from simulator.world import World
-
-_VERBS = ("create", "update", "delete")
-_MOST = 20_000
-
-
-class _Nonsense(ValueError):
-    """The body of a control makes no sense; the text says what to send."""
 
 
 def controls(world: World) -> Blueprint:
     page = Blueprint("controls", __name__, url_prefix="/_sim")
+    page.register_error_handler(Nonsense, _nonsense)
+    page.register_error_handler(FaultRefused, _nonsense)
+    for install in (_records, _faults, _watching, _limits, story.install):
+        install(page, world)
+    return page
 
-    @page.errorhandler(_Nonsense)
-    @page.errorhandler(FaultRefused)
-    def nonsense(problem: Exception) -> tuple[Response, int]:
-        return jsonify(error=str(problem)), 400
 
-    @page.get("/state")
-    def state() -> Response:
-        return jsonify(_state(world))
+def _nonsense(problem: Exception) -> tuple[Response, int]:
+    return jsonify(error=str(problem)), 400
 
+
+def _records(page: Blueprint, world: World) -> None:
     @page.post("/change")
     def change() -> Response:
-        return jsonify(ids=_change(world, _body()))
+        return jsonify(ids=changes.change(world, wishes.body(*changes.FIELDS)))
 
     @page.post("/burst")
     def burst() -> Response:
-        return jsonify(ids=_change(world, {"verb": "update", "count": 100, **_body()}))
+        return jsonify(ids=changes.change(world, {"verb": "update", "count": 100, **wishes.body(*changes.FIELDS)}))
+
+    @page.post("/fanout")
+    def fanout() -> Response:
+        return jsonify(changes.fan_out(world, wishes.body(*changes.FANOUT_FIELDS)))
+
+
+def _faults(page: Blueprint, world: World) -> None:
+    @page.post("/faults")
+    def add_fault() -> Response:
+        wish = request.get_json(force=True, silent=True)
+        if not isinstance(wish, dict):
+            raise Nonsense('Send a JSON object with the name of a fault, for example {"name": "slow", "seconds": 2}.')
+        wishes.company(world, wish)
+        wishes.project(world, wish)
+        fault = world.faults.add(wish)
+        _at_once(world, fault)
+        return jsonify(fault.describe())
+
+    @page.get("/faults")
+    def faults() -> Response:
+        known = [
+            {"name": name, "what": kind.what, "fields": kind.fields, "common": common(kind)} for name, kind in FAULTS.items()
+        ]
+        return jsonify(active=[fault.describe() for fault in world.faults.active()], known=known)
+
+    @page.delete("/faults")
+    @page.delete("/faults/<name>")
+    def clear_faults(name: str | None = None) -> Response:
+        name = name or request.args.get("name")
+        if name is not None and name not in FAULTS:
+            raise Nonsense(f"There is no fault {name!r}. Use one of: {', '.join(FAULTS)}.")
+        world.faults.clear(name, wishes.identity(request.args, "id"))
+        return jsonify(ok=True)
+
+
+def _watching(page: Blueprint, world: World) -> None:
+    @page.get("/state")
+    def state() -> Response:
+        return jsonify(_state(world))
 
     @page.get("/calls")
     def calls() -> Response:
@@ -51,41 +85,38 @@ def controls(world: World) -> Blueprint:
         world.calls.forget()
         return jsonify(ok=True)
 
-    @page.post("/faults")
-    def add_fault() -> Response:
-        fault = world.faults.add(_body())
-        _at_once(world, fault)
-        return jsonify(fault.describe())
-
-    @page.get("/faults")
-    def faults() -> Response:
-        known = [{"name": name, "what": what, "fields": fields} for name, (what, fields) in FAULTS.items()]
-        return jsonify(active=[fault.describe() for fault in world.faults.active()], known=known)
-
-    @page.delete("/faults")
-    @page.delete("/faults/<name>")
-    def clear_faults(name: str | None = None) -> Response:
-        world.faults.clear(name or request.args.get("name"))
-        world.sender.wake()
-        return jsonify(ok=True)
-
     @page.get("/deliveries")
     def deliveries() -> Response:
-        return jsonify([one for hook in world.hooks.all() for one in _deliveries(world, hook)])
+        return jsonify([one for hook in world.hooks.all() for one in _deliveries(world, hook, request.args.get("status"))])
+
+
+def _limits(page: Blueprint, world: World) -> None:
+    @page.get("/limits")
+    def limits() -> Response:
+        return jsonify(world.limits.describe())
+
+    @page.post("/limits")
+    def set_limits() -> Response:
+        wish, known = wishes.body("hourly", "spike", "retry_after", "body"), world.limits
+        hourly = wishes.whole(wish, "hourly", known.hourly, most=10**9) or known.hourly
+        spike = wishes.whole(wish, "spike", known.spike, most=10**9) or known.spike
+        if "retry_after" in wish:
+            known.retry_after = wishes.flag(wish, "retry_after")
+        if "body" in wish:
+            known.body = wishes.choice(wish, "body", tuple(BODIES))
+        if (hourly, spike) != (known.hourly, known.spike):
+            known.set(hourly, spike)
+        return jsonify(known.describe())
+
+    @page.delete("/limits")
+    def forget_counts() -> Response:
+        world.limits.forget()
+        return jsonify(ok=True)
 
     @page.post("/limits/refill")
     def refill() -> Response:
         world.limits.refill()
         return jsonify(ok=True)
-
-    return page
-
-
-def _body() -> Json:
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        raise _Nonsense('Send a JSON object, for example {"resource": "RFIs", "verb": "update"}.')
-    return body
 
 
 def _state(world: World) -> Json:
@@ -94,6 +125,7 @@ def _state(world: World) -> Json:
         "client_secret": world.tokens.client_secret,
         "seed": world.seed,
         "profile": world.profile,
+        "time_scale": world.sender.time_scale,
         "companies": [
             {
                 "id": number,
@@ -122,12 +154,13 @@ def _hook(world: World, hook: Hook) -> Json:
         "destination_url": hook.destination_url,
         "payload_version": hook.payload_version,
         "status": hook.status,
-        "triggers": [{"resource_name": t.resource, "event_type": t.verb} for t in hook.triggers.values()],
+        "triggers": [{"resource_name": t.resource, "event_type": t.verb} for t in list(hook.triggers.values())],
         "waiting": world.sender.waiting(hook),
+        "deliveries": world.sender.tally(hook),
     }
 
 
-def _deliveries(world: World, hook: Hook) -> list[Json]:
+def _deliveries(world: World, hook: Hook, status: str | None) -> list[Json]:
     return [
         {
             "hook_id": hook.id,
@@ -140,109 +173,31 @@ def _deliveries(world: World, hook: Hook) -> list[Json]:
             "attempts": len(delivery.attempts),
         }
         for delivery in world.sender.log(hook)
+        if status in (None, delivery.status)
     ]
 
 
 def _at_once(world: World, fault: Fault) -> None:
+    """What happens the moment the fault is set."""
     if fault.name == "secret_reset":
         world.reset_secret()
     elif fault.name == "token_revoked":
         world.tokens.revoke_all()
         if fault.until is None and fault.left is None:
-            world.faults.clear("token_revoked")
+            world.faults.clear(number=fault.id)
     elif fault.name == "hooks_deleted":
-        wanted = fault.settings
-        for hook in world.hooks.all():
-            of_company = wanted["company_id"] in (None, hook.scope.company_id)
-            if of_company and wanted["project_id"] in (None, hook.scope.project_id):
-                world.drop_hook(hook)
+        for hook in _of_fault(world, fault):
+            world.drop_hook(hook)
+    elif fault.name == "hooks_disabled":
+        for hook in _of_fault(world, fault):
+            world.hooks.change(hook, {"status": "disabled"})
+            world.sender.send_now(hook)
 
 
-def _change(world: World, wish: Json) -> list[int]:
-    row, verb, count = _resource(wish), wish.get("verb"), wish.get("count", 1)
-    if verb not in _VERBS:
-        raise _Nonsense(f"verb is create, update or delete, not {verb!r}.")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST:
-        raise _Nonsense(f"count is a whole number from 1 to {_MOST}, not {count!r}.")
-    fields = wish.get("fields") or {}
-    if not isinstance(fields, dict):
-        raise _Nonsense("fields is an object of names and values.")
-    scope_id = _scope(world, row, wish)
-    actor = world.person(scope_id)
-    if verb == "create":
-        return [world.create(row, scope_id, fields, actor).id for _ in range(count)]
-    records = _records(world, row, scope_id, wish, count)
-    for record in records:
-        if verb == "delete":
-            world.delete(record, actor)
-        else:
-            world.update(record, fields or _touch(record.body), actor)
-    return [record.id for record in records]
-
-
-def _resource(wish: Json) -> Row:
-    row = row_named(wish.get("resource"))
-    if row is None:
-        raise _Nonsense(f"There is no resource {wish.get('resource')!r}. Name one as webhooks do, for example RFIs.")
-    return row
-
-
-def _whole(wish: Json, name: str) -> int | None:
-    value = wish.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not str(value).isdigit():
-        raise _Nonsense(f"{name} is a whole number, not {value!r}.")
-    return int(value)
-
-
-def _scope(world: World, row: Row, wish: Json) -> int:
-    """The project or company to change in: the one given, else the first that is permitted."""
-    project_id, company_id = _whole(wish, "project_id"), _whole(wish, "company_id")
-    if company_id is not None and company_id not in world.companies:
-        raise _Nonsense(f"There is no company {company_id}. See GET /_sim/state.")
-    if project_id is not None and (project := world.project(project_id)) is None:
-        raise _Nonsense(f"There is no project {project_id}. See GET /_sim/state.")
-    if not row.of_project:
-        return company_id or (project.company_id if project_id and project else next(iter(world.companies)))
-    if project_id is not None:
-        return project_id
-    companies = [company_id] if company_id else list(world.companies)
-    own = _owner(world, row, _whole(wish, "id"))
-    permitted = [p.id for c in companies for p in world.projects(c) if world.refusal(p.id) is None]
-    if not (own or permitted):
-        raise _Nonsense("No project is permitted. Give project_id.")
-    return own or permitted[0]
-
-
-def _owner(world: World, row: Row, record_id: int | None) -> int | None:
-    found = world.shelves.find(row.name, record_id) if record_id else None
-    return found.project_id if found else None
-
-
-def _records(world: World, row: Row, scope_id: int, wish: Json, count: int) -> list[Record]:
-    record_id = _whole(wish, "id")
-    if record_id is None:
-        return world.some(row, scope_id, count)
-    record = world.shelves.find(row.name, record_id, scope_id)
-    if record is None or not record.live:
-        raise _Nonsense(f"There is no {row.name} record {record_id} there. See the list of the resource.")
-    return [record]
-
-
-def _touch(body: Json) -> Json:
-    """A change that a reader can see, for an update that names none."""
-    due: Any = body.get("due_date")
-    if isinstance(due, str):
-        return {"due_date": (date.fromisoformat(due[:10]) + timedelta(days=1)).isoformat()}
-    for name in ("description", "notes", "overview", "job_title"):
-        if isinstance(body.get(name), str):
-            return {name: _next_edition(body[name])}
-    return {}
-
-
-def _next_edition(text: str) -> str:
-    head, mark, number = text.rpartition(" (edit ")
-    if not mark:
-        return f"{text} (edit 1)".strip()
-    return f"{head}{mark}{int(number.rstrip(')') or 0) + 1})"
+def _of_fault(world: World, fault: Fault) -> list[Hook]:
+    company_id, project_id = fault.settings["company_id"], fault.settings["project_id"]
+    return [
+        hook
+        for hook in world.hooks.all()
+        if company_id in (None, hook.scope.company_id) and project_id in (None, hook.scope.project_id)
+    ]

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from simulator.records import Json
 from simulator.stamps import iso_micro
 
+TELLS_ITS_PARENT = (
+    "Purchase Order Contract Line Items",
+    "Work Order Contract Line Items",
+    "Prime Contract Line Items",
+    "Direct Cost Line Items",
+    "Potential Change Order Line Items",
+)
+"""The only resources whose v3.0 events name the record that they belong to."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -50,7 +59,8 @@ class Event:
             "resource_id": self.resource_id,
         }
         if version == "v3.0":
-            body["related_resources"] = [{"id": self.parent[0], "name": self.parent[1]}] if self.parent else []
+            told = [self.parent] if self.parent and self.resource in TELLS_ITS_PARENT else []
+            body["related_resources"] = [{"id": number, "name": name} for number, name in told]
         return body
 
     def _v4(self) -> Json:

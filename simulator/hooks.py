@@ -12,7 +12,10 @@ from simulator.stamps import Clock, iso
 from simulator.table import SUBSCRIBABLE, Subscribable
 
 VERSIONS = {"v2": "v2.0", "v2.0": "v2.0", "v3": "v3.0", "v3.0": "v3.0", "v4": "v4.0", "v4.0": "v4.0"}
+"""Payload versions in the spellings of both webhook APIs."""
+
 _VERBS = {"create": "create", "update": "update", "delete": "delete"}
+_V4_ONLY = frozenset(one.name for one in SUBSCRIBABLE if one.v4_only)
 _VERBS |= {"created": "create", "updated": "update", "deleted": "delete"}
 
 
@@ -57,7 +60,9 @@ class Hook:
     triggers: dict[int, Trigger] = field(default_factory=dict)
 
     def wants(self, event: Event) -> bool:
-        return any((t.resource, t.verb) == (event.resource, event.verb) for t in list(self.triggers.values()))
+        if not any((t.resource, t.verb) == (event.resource, event.verb) for t in list(self.triggers.values())):
+            return False
+        return self.payload_version == "v4.0" or event.resource not in _V4_ONLY
 
     def masked_headers(self) -> dict[str, str]:
         """The secret cannot be read back: only its last five characters are shown."""
@@ -100,7 +105,7 @@ class HookBook:
                 self._ids.next("hook"),
                 scope,
                 wish["namespace"],
-                VERSIONS[wish["payload_version"]],
+                VERSIONS[str(wish["payload_version"])],
                 wish["destination_url"],
                 dict(wish.get("destination_headers") or {}),
                 now,
@@ -115,7 +120,7 @@ class HookBook:
                 raise HookRefused(errors)
             hook.namespace = wish.get("namespace") or hook.namespace
             hook.destination_url = wish.get("destination_url") or hook.destination_url
-            hook.payload_version = VERSIONS.get(wish.get("payload_version", ""), hook.payload_version)
+            hook.payload_version = VERSIONS.get(str(wish.get("payload_version")), hook.payload_version)
             hook.status = wish.get("status") or hook.status
             if wish.get("destination_headers") is not None:
                 hook.destination_headers = dict(wish["destination_headers"])
@@ -127,7 +132,7 @@ class HookBook:
 
     def add_trigger(self, hook: Hook, wish: object) -> Trigger:
         with self._guard:
-            resource, verb = read_trigger(hook.scope, wish)
+            resource, verb = read_trigger(hook.scope, hook.payload_version, wish)
             if any((t.resource, t.verb) == (resource, verb) for t in hook.triggers.values()):
                 raise HookRefused({"resource_name": ["has already been taken"]})
             trigger = Trigger(self._ids.next("trigger"), resource, verb)
@@ -137,13 +142,13 @@ class HookBook:
     def _wrong(self, scope: Scope, wish: Json, own: Hook | None) -> dict[str, list[str]]:
         errors: dict[str, list[str]] = {}
         namespace, url = wish.get("namespace"), wish.get("destination_url")
-        if namespace and not re.fullmatch(r"[a-z0-9-]+", str(namespace)):
+        if namespace and not (isinstance(namespace, str) and re.fullmatch(r"[a-z0-9-]+", namespace)):
             errors["namespace"] = ["may only contain a-z, 0-9 and -"]
         elif namespace and any(h.namespace == namespace and h is not own for h in self.of(scope)):
             errors["namespace"] = ["has already been taken"]
-        if url and not re.match(r"https?://[^/\s]+", str(url)):
+        if url and not (isinstance(url, str) and re.fullmatch(r"https?://[^/\s]+\S*", url)):
             errors["destination_url"] = ["is invalid"]
-        if wish.get("payload_version") and wish["payload_version"] not in VERSIONS:
+        if wish.get("payload_version") and str(wish["payload_version"]) not in VERSIONS:
             errors["payload_version"] = ["is not included in the list"]
         if wish.get("status") not in (None, "active", "disabled"):
             errors["status"] = ["is not included in the list"]
@@ -153,16 +158,16 @@ class HookBook:
         return errors
 
 
-def offered(scope: Scope) -> list[Subscribable]:
-    """The resources that a hook of this scope may listen to."""
-    return [one for one in SUBSCRIBABLE if one.scope == scope.letter]
+def offered(scope: Scope, version: str) -> list[Subscribable]:
+    """The resources that a hook of this scope and payload version may listen to."""
+    return [one for one in SUBSCRIBABLE if one.scope == scope.letter and (version == "v4.0" or not one.v4_only)]
 
 
-def read_trigger(scope: Scope, wish: object) -> tuple[str, str]:
+def read_trigger(scope: Scope, version: str, wish: object) -> tuple[str, str]:
     """Resource name and verb of a trigger wish; HookRefused for a wrong scope or a retired event."""
     wish = wish if isinstance(wish, dict) else {}
     name, verb = wish.get("resource_name"), _VERBS.get(str(wish.get("event_type", "")).lower())
-    found = next((one for one in offered(scope) if one.name == name), None)
+    found = next((one for one in offered(scope, version) if one.name == name), None)
     if not name or found is None:
         raise HookRefused({"resource_name": ["can't be blank" if not name else "is not included in the list"]})
     if verb not in found.verbs:

@@ -6,32 +6,31 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from simulator.answers import Refused
-from simulator.records import Json, Snapshot
+from simulator.records import Seen
 from simulator.table import Row
 
 Args = MultiDict[str, str]
 _RANGES = (("U", "updated_at"), ("C", "created_at"))
 
 
-def chosen(row: Row, snapshots: Iterable[Snapshot], args: Args, version: str) -> list[Json]:
-    """The bodies that match. A filter that the endpoint does not know is ignored."""
-    deleted = args.get("filters[include_deleted]", "") if "D" in row.options else ""
-    bodies = [one.body for one in snapshots if _wanted(one.deleted, deleted)]
+def chosen(row: Row, options: frozenset[str], found: Iterable[Seen], args: Args) -> list[Seen]:
+    """Those that match, in order. A filter that the endpoint does not know is ignored."""
+    deleted = args.get("filters[include_deleted]", "") if "D" in options else ""
+    left = [one for one in found if _wanted(one.deleted, deleted)]
     for option, field in _RANGES:
-        if option in row.options and (text := args.get(f"filters[{field}]")):
+        if option in options and (text := args.get(f"filters[{field}]")):
             first, last = date_range(field, text)
-            bodies = [body for body in bodies if first <= str(body.get(field)) <= last]
-    # Change events have an id filter in v1.0 only; coordination issues spell it `ids`.
-    by_id = "I" in row.options or (row.name == "Change Events" and version == "v1.0")
-    wanted = _ids(args, "filters[id]") if by_id else _ids(args, "filters[ids]") if row.name == "Coordination Issues" else None
-    if wanted is not None:
-        bodies = [body for body in bodies if body["id"] in wanted]
-    bodies = _own_filters(row, bodies, args)
-    return _ordered(row, bodies, args)
+            left = [one for one in left if first <= str(one.at(field)) <= last]
+    # Coordination issues have the filter, and spell it `ids`.
+    name = "ids" if row.name == "Coordination Issues" else "id" if "I" in options else None
+    if name and (wanted := _ids(args, f"filters[{name}]")) is not None:
+        left = [one for one in left if one.at("id") in wanted]
+    return _ordered(row, _own_filters(row, left, args), args)
 
 
 def _wanted(deleted: bool, asked: str) -> bool:
@@ -65,43 +64,64 @@ def _moment(text: str, of_day: timedelta) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _own_filters(row: Row, bodies: list[Json], args: Args) -> list[Json]:
+def _own_filters(row: Row, found: list[Seen], args: Args) -> list[Seen]:
     """Filters that one resource has for itself."""
     if row.name == "Projects":
         asked = args.get("filters[by_status]", "All").lower()
-        return bodies if asked == "all" else [body for body in bodies if body["active"] == (asked == "active")]
-    if row.name == "RFIs" and (statuses := {*args.getlist("filters[status]"), *args.getlist("filters[status][]")}):
-        return [body for body in bodies if body["status"] in statuses]
+        return found if asked == "all" else [one for one in found if one.at("active") == (asked == "active")]
+    if row.name == "RFIs":
+        return _rfis(found, args)
     if row.name == "Submittals" and (wanted := _ids(args, "filters[status_id]")):
-        return [body for body in bodies if body["status"]["id"] in wanted]
-    return bodies
+        return [one for one in found if one.at("status")["id"] in wanted]
+    return found
 
 
-def of_days(bodies: list[Json], args: Args, today: str) -> list[Json]:
-    """Approved logs of the days asked for; of today when none are."""
+def _rfis(found: list[Seen], args: Args) -> list[Seen]:
+    if statuses := {*args.getlist("filters[status]"), *args.getlist("filters[status][]")}:
+        found = [one for one in found if one.at("status") in statuses]
+    if "filters[overdue]" in args:
+        # The reference notes that `false` acts like `true`.
+        today = datetime.now(UTC).date().isoformat()
+        found = [one for one in found if one.at("status") == "open" and str(one.at("due_date") or "9999") < today]
+    return found
+
+
+def of_days(row: Row, found: list[Seen], args: Args, today: str) -> list[Seen]:
+    """Approved logs of the days asked for; of today when none are. Calendar items are of each day they last."""
     first, last = today, today
     if day := args.get("log_date"):
         first = last = day
     elif args.get("start_date") or args.get("end_date"):
         first, last = args.get("start_date", today), args.get("end_date", today)
-    if not all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in (first, last)):
+    if not all(is_day(day) for day in (first, last)):
         raise Refused(400, {"errors": ["log_date, start_date and end_date are dates: YYYY-MM-DD"]})
-    return [body for body in bodies if first <= str(body.get("date")) <= last and body.get("status") == "approved"]
+    if row.name == "Calendar Items":
+        return [one for one in found if str(one.at("start_date")) <= last and first <= str(one.at("finish_date"))]
+    return approved(found, first, last)
 
 
-def _ordered(row: Row, bodies: list[Json], args: Args) -> list[Json]:
+def approved(found: Iterable[Seen], first: str, last: str) -> list[Seen]:
+    """The approved logs of these days, both included."""
+    return [one for one in found if first <= str(one.at("date")) <= last and one.at("status") == "approved"]
+
+
+def is_day(text: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
+
+
+def _ordered(row: Row, found: list[Seen], args: Args) -> list[Seen]:
     fields = [name for name in args.get("sort", "").split(",") if name.lstrip("-") in row.sorts]
     if row.name == "RFIs" and (attribute := args.get("sort[attribute]")):
         fields = [("-" if args.get("sort[direction]") == "desc" else "") + attribute]
-    bodies = sorted(bodies, key=lambda body: int(body["id"]))
+    found.sort(key=lambda one: int(one.at("id")))
     for name in reversed(fields):
-        bodies.sort(key=_key(name.lstrip("-")), reverse=name.startswith("-"))
-    return bodies
+        found.sort(key=_key(name.lstrip("-")), reverse=name.startswith("-"))
+    return found
 
 
-def _key(field: str) -> Callable[[Json], tuple[bool, float, str]]:
-    def key(body: Json) -> tuple[bool, float, str]:
-        value = body.get(field)
+def _key(field: str) -> Callable[[Seen], tuple[bool, float, str]]:
+    def key(one: Seen) -> tuple[bool, float, str]:
+        value: Any = one.at(field)
         if isinstance(value, int | float):
             return False, float(value), ""
         plain = value if isinstance(value, str) else json.dumps(value)

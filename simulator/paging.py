@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from flask import request
 
 from simulator.answers import Refused
-from simulator.records import Json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,9 @@ class Page:
     size: int
     total: int
 
-    def cut(self, bodies: list[Json]) -> list[Json]:
+    def cut(self, found: list[T]) -> list[T]:
         """Past the end there is nothing, and that is no error."""
-        return bodies[(self.number - 1) * self.size : self.number * self.size]
+        return found[(self.number - 1) * self.size : self.number * self.size]
 
     def headers(self) -> dict[str, str]:
         last = max(1, -(-self.total // self.size))

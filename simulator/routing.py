@@ -27,20 +27,24 @@ class Route:
 
 @dataclass
 class Found:
-    """A route that fits a path, and the ids that the path names."""
+    """A route that fits a path, and the ids and the words that the path names."""
 
     route: Route
     ids: dict[str, int]
+    words: dict[str, str]
 
 
 @dataclass
 class _Node:
     by_word: dict[str, _Node] = field(default_factory=dict)
     by_number: _Node | None = None
+    by_any: _Node | None = None
     route: Route | None = None
 
 
 class Router:
+    """Templates name ids as `{rfi_id}`, which fits a number, and words as `<field>`, which fits anything."""
+
     def __init__(self) -> None:
         self._root = _Node()
 
@@ -50,6 +54,8 @@ class Router:
         for word in template.strip("/").split("/"):
             if word.startswith("{"):
                 node.by_number = node = node.by_number or _Node()
+            elif word.startswith("<"):
+                node.by_any = node = node.by_any or _Node()
             else:
                 node = node.by_word.setdefault(word, _Node())
         node.route = node.route or Route(template, row=row)
@@ -57,20 +63,25 @@ class Router:
 
     def find(self, path: str) -> Found | None:
         numbers: list[int] = []
-        node = _walk(self._root, path.strip("/").split("/"), numbers)
+        others: list[str] = []
+        node = _walk(self._root, path.strip("/").split("/"), numbers, others)
         if node is None or node.route is None:
             return None
-        names = re.findall(r"{(\w+)}", node.route.template)
-        return Found(node.route, dict(zip(names, numbers, strict=True)))
+        template = node.route.template
+        ids = dict(zip(re.findall(r"{(\w+)}", template), numbers, strict=True))
+        return Found(node.route, ids, dict(zip(re.findall(r"<(\w+)>", template), others, strict=True)))
 
 
-def _walk(node: _Node, words: list[str], numbers: list[int]) -> _Node | None:
+def _walk(node: _Node, words: list[str], numbers: list[int], others: list[str]) -> _Node | None:
     for word in words:
         if (next_node := node.by_word.get(word)) is not None:
             node = next_node
         elif node.by_number is not None and word.isdecimal() and word.isascii():
             node = node.by_number
             numbers.append(int(word))
+        elif node.by_any is not None:
+            node = node.by_any
+            others.append(word)
         else:
             return None
     return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -26,7 +27,23 @@ PARENTS = {
     "Change Order Requests": "Prime Contracts",
     "RFQs": "Work Order Contracts",
     "Contract Payments": "Work Order Contracts",
+    "Generic Tool Items": "Generic Tools",
+    "Specification Section Revisions": "Specification Section Divisions",
 }
+PARENT_KEYS = {
+    "RFI Replies": "rfi_id",
+    "Drawings": "drawing_area_id",
+    "Work Order Contract Line Items": "work_order_contract_id",
+    "Purchase Order Contract Line Items": "purchase_order_contract_id",
+    "Prime Contract Line Items": "prime_contract_id",
+    "Direct Cost Line Items": "direct_cost_id",
+    "Change Order Requests": "contract_id",
+    "RFQs": "contract_id",
+    "Contract Payments": "contract_id",
+    "Generic Tool Items": "generic_tool_id",
+    "Specification Section Revisions": "specification_section_division_id",
+}
+"""Under which key a record of invented shape names its parent."""
 
 _COMPANY_FIRST = {"Trades": 6, "Project Stages": 4, "Company Vendors": 10, "Company Users": 14}
 _PROJECT_FIRST = {
@@ -59,7 +76,7 @@ class Stock:
 
     def copy(self) -> Stock:
         """Bodies are never altered, so copies share them; this makes the next world of a test cheap."""
-        return Stock(self.ids.copy(), self.shelves.copy(), dict(self.settings), dict(self.companies))
+        return Stock(self.ids.copy(), self.shelves.copy(), dict(self.settings), copy.deepcopy(self.companies))
 
 
 @lru_cache(4)
@@ -81,6 +98,10 @@ def furnished(seed: int, today: datetime) -> Stock:
         if index == 0:
             _fill_project(stock, _project(stock, setting, words.SANDBOX), _SANDBOX, 0)
     return stock
+
+
+def named_parent(resource: str, parent_id: int | None) -> Json:
+    return {PARENT_KEYS[resource]: parent_id} if parent_id and resource in PARENT_KEYS else {}
 
 
 def new_project_setting(company: Setting, body: Json) -> Setting:
@@ -126,8 +147,9 @@ def _sandbox_people(stock: Stock, company: Setting) -> list[Json]:
 def _fill_project(stock: Stock, setting: Setting, counts: dict[str, int], others: int) -> None:
     for resource, count in counts.items():
         _fill(stock, setting, resource, count)
-    for row in ROWS.values():
-        if row.of_project and row.name not in counts:
+    # Children come after all the others, so that there are parents for them.
+    for row in sorted(ROWS.values(), key=lambda one: one.name in PARENTS):
+        if row.of_project and row.name not in counts and row.name != "Commitments":
             _fill(stock, setting, row.name, others)
 
 
@@ -138,6 +160,7 @@ def _fill(stock: Stock, setting: Setting, resource: str, count: int) -> None:
     for n in range(count):
         body = shape_of(resource)(setting, n)
         parent = parents[n % len(parents)].id if parents else None
+        body |= named_parent(resource, parent)
         project_id = scope_id if row.of_project else None
         stock.shelves.put(Record(resource, body["id"], setting.company["id"], project_id, parent, Snapshot(body)))
         if resource in _LISTED:

@@ -163,7 +163,10 @@ class _Bridge(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         code, _, reason = line.partition(" ")
-        self.send_response(int(code), reason)
+        self.send_response_only(int(code), reason)
+        self.send_header("Server", self.version_string())
+        if not any(name.lower() == "date" for name, _ in headers):
+            self.send_header("Date", self.date_time_string())
         for name, text in headers:
             if name.lower() != "content-length":
                 self.send_header(name, text)

@@ -24,8 +24,11 @@ def sink_pages(world: World) -> Blueprint:
         mode = request.args.get("mode") or (fault.settings["mode"] if fault else "apply")
         if mode not in MODES:
             return jsonify(error=f"mode is one of {', '.join(MODES)}, not {mode!r}."), 400
+        wait = _seconds(request.args.get("seconds"), fault.settings["seconds"] if fault else 10.0)
+        if wait is None:
+            return jsonify(error=f"seconds is a number from 0 to 600, not {request.args['seconds']!r}."), 400
         if mode == "slow":
-            time.sleep(float(request.args.get("seconds") or (fault.settings["seconds"] if fault else 10)))
+            time.sleep(wait)
         result = world.sinks.keep(
             name,
             {
@@ -56,3 +59,12 @@ def sink_pages(world: World) -> Blueprint:
         return jsonify(ok=True)
 
     return page
+
+
+def _seconds(text: str | None, default: float) -> float | None:
+    """None for what is no number of seconds."""
+    try:
+        wait = float(text) if text else default
+    except ValueError:
+        return None
+    return wait if 0 <= wait <= 600 else None

@@ -15,11 +15,15 @@ _SCOPE_VARIABLES = ("company_id", "project_id")
 
 @dataclass(frozen=True)
 class Route:
-    """One GET path of a resource: `kind` is list, show, bin or inactive."""
+    """One path of a resource: `kind` is list, show, bin, inactive, make or sync.
+
+    `options` are those of this path alone, where they are others than the row's.
+    """
 
     kind: str
     path: str
     required: tuple[str, ...]
+    options: frozenset[str] | None = None
 
     @cached_property
     def version(self) -> str:
@@ -64,13 +68,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Subscribable:
-    """A resource name that a trigger may carry, with the verbs allowed in its scope."""
+    """A resource name that a trigger may carry, with the verbs allowed in its scope.
+
+    `v4_only`: hooks of older payloads are not offered it.
+    """
 
     scope: str
     category: str
     tool: str
     name: str
     verbs: tuple[str, ...] = field(default=("create", "update", "delete"))
+    v4_only: bool = False
 
 
 def _variables(path: str) -> list[str]:
@@ -84,8 +92,10 @@ def _lines(name: str) -> Iterator[list[str]]:
 
 
 def _route(kind: str, text: str) -> Route:
-    path, _, required = text.partition("?")
-    return Route(kind, path, tuple(required.split("&")) if required else ())
+    address, hash_, options = text.partition("#")
+    path, _, required = address.partition("?")
+    own = frozenset(options.split(",")) if hash_ else None
+    return Route(kind, path, tuple(required.split("&")) if required else (), own)
 
 
 def _row(cells: list[str]) -> Row:
@@ -109,10 +119,10 @@ def _row(cells: list[str]) -> Row:
 def _subscribables() -> Iterator[Subscribable]:
     for scope, category, tool, names in _lines("webhook_names.txt"):
         for entry in names.split("; "):
-            found = re.fullmatch(r"(.+?)(?: \(([cud]+)\))?", entry)
+            found = re.fullmatch(r"(.+?)(?: \((v4 )?([cud]+)\))?", entry)
             assert found is not None
-            letters = found.group(2) or "cud"
-            yield Subscribable(scope, category, tool, found.group(1), tuple(_VERBS[letter] for letter in letters))
+            name, v4, letters = found.groups()
+            yield Subscribable(scope, category, tool, name, tuple(_VERBS[one] for one in letters or "cud"), bool(v4))
 
 
 ROWS: dict[str, Row] = {row.name: row for row in map(_row, _lines("resources.txt"))}

@@ -13,6 +13,15 @@ _NOT_IN_LIST: dict[str, tuple[str, ...]] = {
         "coordination_issues", "custom_textfield_1", "custom_textfield_2", "proposed_solution",
     ),
 }  # fmt: skip
+_COMPACT = ("id", "name", "company", "title", "number", "status", "is_active", "created_at", "updated_at")
+_COMPACT_TOO = (
+    "Company Vendors",
+    "Project Users",
+    "Project Vendors",
+    "Work Order Contracts",
+    "Purchase Order Contracts",
+    "Tasks",
+)
 _COMPACT_PROJECT = ("id", "name", "display_name", "project_number", "active")
 
 
@@ -22,11 +31,15 @@ def shown(row: Row, route: Route, body: Json, view: str | None) -> Any:
         body = _project(route, body, view)
     elif row.name == "RFIs" and route.version == "v1.1" and route.kind == "show":
         body = _rfi_v1_1(body)
+    elif row.name == "Commitments":
+        body = _commitment(body)
     elif row.name == "Change Events" and route.version == "v1.1":
         body = _change_event_v1_1(body)
     if route.kind != "show":
-        if view in ("ids", "ids_only"):
+        if view in ("ids", "ids_only", "only_ids"):
             return {"id": body["id"]}
+        if view in ("compact", "minimal", "name") and row.name in _COMPACT_TOO:
+            body = {key: body[key] for key in _COMPACT if key in body}
         body = {key: value for key, value in body.items() if key not in _NOT_IN_LIST.get(row.name, ())}
         if row.name == "Submittals":
             body["last_distributed_submittal"] = None
@@ -87,6 +100,27 @@ def _short_project(body: Json) -> Json:
         "open_items": [],
         "created_by": body["created_by"],
     }
+
+
+_COMMITMENT = (
+    "id",
+    "title",
+    "number",
+    "status",
+    "description",
+    "executed",
+    "delivery_date",
+    "created_at",
+    "updated_at",
+    "private",
+)
+
+
+def _commitment(body: Json) -> Json:
+    """What a work order and a purchase order contract have in common."""
+    vendor = body.get("vendor")
+    named = {"id": vendor["id"], "name": vendor.get("name") or vendor.get("company")} if vendor else None
+    return {key: body.get(key) for key in _COMMITMENT} | {"vendor": named}
 
 
 def _rfi_v1_1(body: Json) -> Json:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
+from datetime import date
 from typing import Any
 
 from flask import Response, g, request
 
 from simulator.answers import Refused, answer, body_of_call
+from simulator.deliveries import Attempt, Delivery
 from simulator.hooks import VERSIONS, Hook, HookRefused, Scope, Trigger, offered
 from simulator.paging import page_of
 from simulator.records import Json
 from simulator.routing import Router, View
-from simulator.sender import Attempt, Delivery
+from simulator.webhooks_bodies import bulk, refusal
 from simulator.world import World
 
 _PREFIXES = (
     "/rest/v2.0/companies/{company_id}",
     "/rest/v2.0/companies/{company_id}/projects/{project_id}",
 )
-_MOST_IN_BULK = 500
+_NOT_FOUND: Json = {"error": {"code": "NOT_FOUND", "message": "Not Found", "details": []}}
+_STATUSES = {"succeeded": "delivered", "failed": "failed", "discarded": "discarded", "enqueued": "enqueued"}
+_STATUSES |= {"retrying": "retrying"}
+"""What `filter[status]` asks for, and the status that such a delivery shows."""
 
 
 def install(router: Router, world: World) -> None:
@@ -47,27 +51,34 @@ class _Webhooks:
         namespace = request.args.get("namespace")
         if namespace is None and project_id is None:
             raise Refused(400, {"errors": ["param is missing or the value is empty: namespace"]})
-        hooks = self.world.hooks.of(Scope(company_id, project_id))
-        return _paged([self._hook(hook) for hook in hooks if namespace in (None, hook.namespace)])
+        version = request.args.get("payload_version")
+        wanted = VERSIONS.get(version, version) if version else None
+        hooks = [
+            hook
+            for hook in self.world.hooks.of(Scope(company_id, project_id))
+            if namespace in (None, hook.namespace) and wanted in (None, hook.payload_version)
+        ]
+        counted = request.args.get("include_trigger_count", "").lower() in ("true", "1")
+        return _paged([_hook(hook, counted) for hook in hooks])
 
     def create_hook(self, company_id: int, project_id: int | None = None) -> Response:
         try:
             hook = self.world.hooks.create(Scope(company_id, project_id), body_of_call())
         except HookRefused as problem:
-            raise _refused(problem) from None
-        return answer({"data": self._hook(hook)}, 201)
+            raise refusal(problem) from None
+        return answer({"data": _hook(hook)}, 201)
 
     def show_hook(self, hook_id: int, **scope: int) -> Response:
-        return answer({"data": self._hook(self._find(hook_id))})
+        return answer({"data": _hook(self._find(hook_id))})
 
     def update_hook(self, hook_id: int, **scope: int) -> Response:
         hook = self._find(hook_id)
         try:
             self.world.hooks.change(hook, body_of_call())
         except HookRefused as problem:
-            raise _refused(problem) from None
-        self.world.sender.wake()
-        return answer({"data": self._hook(hook)})
+            raise refusal(problem) from None
+        self.world.sender.send_now(hook)
+        return answer({"data": _hook(hook)})
 
     def delete_hook(self, hook_id: int, **scope: int) -> Response:
         self.world.drop_hook(self._find(hook_id))
@@ -82,18 +93,18 @@ class _Webhooks:
         try:
             trigger = self.world.hooks.add_trigger(hook, body_of_call())
         except HookRefused as problem:
-            raise _refused(problem) from None
+            raise refusal(problem) from None
         return answer({"data": _trigger(hook, trigger)}, 201)
 
     def delete_trigger(self, hook_id: int, id: int, **scope: int) -> Response:
         if self._find(hook_id).triggers.pop(id, None) is None:
-            raise Refused(404, _not_found())
+            raise Refused(404, _NOT_FOUND)
         return Response(status=204)
 
     def create_triggers(self, hook_id: int, **scope: int) -> Response:
         hook = self._find(hook_id)
         made, failed = [], []
-        for wish in _bulk():
+        for wish in bulk():
             try:
                 made.append(_trigger(hook, self.world.hooks.add_trigger(hook, wish)))
             except HookRefused as problem:
@@ -104,7 +115,7 @@ class _Webhooks:
 
     def delete_triggers(self, hook_id: int, **scope: int) -> Response:
         hook = self._find(hook_id)
-        ids = [str(number) for number in _bulk()]
+        ids = [str(number) for number in bulk()]
         gone = [text for text in ids if text.isdigit() and hook.triggers.pop(int(text), None) is not None]
         failed = [{"code": "404", "trigger": number} for number in ids if number not in gone]
         found: Json = {"succeeded": gone} | ({"failed": failed} if failed else {})
@@ -113,8 +124,9 @@ class _Webhooks:
     def list_deliveries(self, hook_id: int, **scope: int) -> Response:
         log = self.world.sender.log(self._find(hook_id))
         if not log:
-            raise Refused(404, _not_found())
-        kept = [delivery for delivery in log if _asked_for(delivery)]
+            raise Refused(404, _NOT_FOUND)
+        wanted = _Wanted()
+        kept = [delivery for delivery in log if wanted.has(delivery)]
         if request.args.get("sort", "").startswith("-"):
             kept.reverse()
         return _paged([delivery_shown(delivery) for delivery in kept])
@@ -132,30 +144,32 @@ class _Webhooks:
                     "payload_version": VERSIONS[version],
                     "actions": list(one.verbs),
                 }
-                for one in offered(Scope(company_id, project_id))
+                for one in offered(Scope(company_id, project_id), VERSIONS[version])
             ]
         )
 
     def _find(self, hook_id: int) -> Hook:
         hook = self.world.hooks.get(Scope(g.company_id, g.ids.get("project_id")), hook_id)
         if hook is None:
-            raise Refused(404, _not_found())
+            raise Refused(404, _NOT_FOUND)
         return hook
 
-    def _hook(self, hook: Hook) -> Json:
-        return {
-            "id": str(hook.id),
-            "status": hook.status,
-            "payload_version": hook.payload_version,
-            "namespace": hook.namespace,
-            "destination_headers": hook.masked_headers(),
-            "destination_url": hook.destination_url,
-            "trigger_count": len(hook.triggers),
-            **_owner(hook),
-            "created_at": hook.created_at,
-            "updated_at": hook.updated_at,
-            "hook_type": "classic",
-        }
+
+def _hook(hook: Hook, counted: bool = True) -> Json:
+    shown: Json = {
+        "id": str(hook.id),
+        "status": hook.status,
+        "payload_version": hook.payload_version,
+        "namespace": hook.namespace,
+        "destination_headers": hook.masked_headers(),
+        "destination_url": hook.destination_url,
+        **({"trigger_count": len(hook.triggers)} if counted else {}),
+        **_owner(hook),
+        "created_at": hook.created_at,
+        "updated_at": hook.updated_at,
+        "hook_type": "classic",
+    }
+    return shown
 
 
 def _owner(hook: Hook) -> Json:
@@ -198,43 +212,39 @@ def _attempt(attempt: Attempt) -> Json:
     }
 
 
-def _asked_for(delivery: Delivery) -> bool:
-    event, day = delivery.event, delivery.event_day
-    status = _filter("status")
-    return (
-        status in (None, "any", {"delivered": "succeeded"}.get(delivery.status, delivery.status))
-        and _filter("resource_name") in (None, event.resource)
-        and (_filter("event_type") or event.verb).lower() == event.verb
-        and (_filter("start") or day) <= day <= (_filter("end") or day)
-    )
+class _Wanted:
+    """The filters of a delivery list: `filter[…]` here, not `filters[…]` as elsewhere."""
+
+    def __init__(self) -> None:
+        status = _filter("status")
+        if status is not None and status not in _STATUSES:
+            raise Refused(400, {"errors": {"filter[status]": ["is not included in the list"]}})
+        self.status = _STATUSES[status] if status else None
+        self.resource, self.verb = _filter("resource_name"), (_filter("event_type") or "").lower()
+        self.start, self.end = _day("start"), _day("end")
+
+    def has(self, delivery: Delivery) -> bool:
+        event, day = delivery.event, delivery.event_day
+        return (
+            self.status in (None, delivery.status)
+            and self.resource in (None, event.resource)
+            and self.verb in ("", event.verb)
+            and (self.start or day) <= day <= (self.end or day)
+        )
 
 
 def _filter(name: str) -> str | None:
-    return request.args.get(f"filter[{name}]") or request.args.get(f"filters[{name}]")
+    return request.args.get(f"filter[{name}]")
+
+
+def _day(name: str) -> str | None:
+    text = _filter(name)
+    try:
+        return date.fromisoformat(text).isoformat() if text else None
+    except ValueError:
+        raise Refused(400, {"errors": {f"filter[{name}]": ["is no date of the form yyyy-mm-dd"]}}) from None
 
 
 def _paged(items: list[Any]) -> Response:
     page = page_of(len(items), 10, 100)
     return answer({"data": page.cut(items)}, 200, page.headers())
-
-
-def _bulk() -> list[Any]:
-    """The reference is unclear about this body: a bare array, `{"triggers": […]}` or one object will do."""
-    try:
-        body = json.loads(request.get_data() or b"null")
-    except ValueError:
-        body = None
-    wishes = body.get("triggers", [body]) if isinstance(body, dict) else body
-    if not isinstance(wishes, list) or not wishes:
-        raise Refused(400, {"errors": {"triggers": ["can't be blank"]}})
-    if len(wishes) > _MOST_IN_BULK:
-        raise Refused(413, {"errors": [f"No more than {_MOST_IN_BULK} triggers in one call"]})
-    return wishes
-
-
-def _refused(problem: HookRefused) -> Refused:
-    return Refused(400, {"errors": problem.errors, "message": str(problem)})
-
-
-def _not_found() -> Json:
-    return {"error": {"code": "NOT_FOUND", "message": "Not Found", "details": []}}

@@ -15,8 +15,8 @@ from simulator.events import Event
 from simulator.faults import FaultBoard
 from simulator.hooks import Hook, HookBook
 from simulator.limits import RateLimits
-from simulator.records import Json, Record, Snapshot
-from simulator.seeding import PARENTS, furnished, new_project_setting
+from simulator.records import Json, Record, Seen, Snapshot
+from simulator.seeding import PARENTS, furnished, named_parent, new_project_setting
 from simulator.sender import Sender
 from simulator.shapes import shape_of
 from simulator.shapes.setting import midnight
@@ -24,6 +24,7 @@ from simulator.sinks import Sinks
 from simulator.stamps import Clock, day_in, iso, ulid
 from simulator.table import Row
 from simulator.tokens import Tokens
+from simulator.uploaded import Uploads
 
 Profile = Literal["lenient", "strict"]
 
@@ -53,7 +54,8 @@ class World:
         clock: Clock = time.time,
     ) -> None:
         self.seed, self.profile, self.clock = seed, profile, clock
-        stock = furnished(seed, midnight(clock())).copy()
+        self._day = midnight(clock())
+        stock = furnished(seed, self._day).copy()
         self.ids, self.shelves = stock.ids, stock.shelves
         self.settings, self.companies = stock.settings, stock.companies
         self._live = Random(f"{seed} live")
@@ -68,6 +70,7 @@ class World:
             clock,
         )
         self.faults, self.limits, self.calls = FaultBoard(clock), RateLimits(hourly, spike, clock), Calls()
+        self.uploads = Uploads(self.ids, clock)
         self.hooks, self.sinks = HookBook(self.ids, clock), Sinks()
         self.sender = Sender(self.faults, time_scale=time_scale, clock=clock)
 
@@ -91,7 +94,7 @@ class World:
                 return int(fault.settings["status"])
         return None
 
-    def visible(self, record: Record) -> Snapshot | None:
+    def visible(self, record: Record) -> Seen | None:
         """The record as a read shows it now, which a lag may hold back."""
         if not record.past:
             return record.now
@@ -106,17 +109,19 @@ class World:
             known_setting, now = self.settings[scope_id], self.clock()
             today = day_in(str(known_setting.project.get("time_zone", "UTC")), now)
             setting = replace(known_setting, ids=self.ids, rng=self._live, live_at=now, today=today)
-            known = len(self.shelves.of(row.name, scope_id))
+            known = self.shelves.size(row.name, scope_id)
             body = shape_of(row.name)(setting, known)
             body = body | {key: value for key, value in fields.items() if key != "id"}
             project_id = scope_id if row.of_project else None
             company_id = setting.company["id"]
-            record = Record(row.name, body["id"], company_id, project_id, parent_id or self._parent(row, scope_id))
+            parent_id = parent_id or self._parent(row, scope_id)
+            body |= named_parent(row.name, parent_id)
+            record = Record(row.name, body["id"], company_id, project_id, parent_id)
             self._replace(record, Snapshot(body))
             self.shelves.put(record)
             if row.name == "Projects":
                 self.settings[record.id] = new_project_setting(known_setting, body)
-        self._tell(record, "create", actor)
+        self.tell(record, "create", actor)
         return record
 
     def update(self, record: Record, fields: Json, actor: Actor | None) -> None:
@@ -127,14 +132,14 @@ class World:
             self._replace(record, Snapshot(body))
             if record.resource == "Projects":
                 self.settings[record.id] = replace(self.settings[record.id], project=body)
-        self._tell(record, "update", actor)
+        self.tell(record, "update", actor)
 
     def delete(self, record: Record, actor: Actor | None) -> None:
         with self._guard:
             at = iso(self.clock())
             body = record.body | {"deleted": True, "deleted_at": at, "updated_at": at}
             self._replace(record, Snapshot(body, deleted=True))
-        self._tell(record, "delete", actor)
+        self.tell(record, "delete", actor)
 
     def some(self, row: Row, scope_id: int, count: int) -> list[Record]:
         """That many distinct live records, the next ones in turn; missing ones are made silently."""
@@ -159,8 +164,10 @@ class World:
         if self.faults.all("read_lag"):
             record.past = [*record.past[-20:], (self.clock(), record.now)]
         record.now = snapshot
+        self.shelves.touch(record)
 
-    def _tell(self, record: Record, verb: str, actor: Actor | None) -> None:
+    def tell(self, record: Record, verb: str, actor: Actor | None) -> None:
+        """Make the event of a change, without an actor none, and publish it."""
         if actor is None or not self.installed(record.company_id):
             return
         parent = (record.parent_id, PARENTS[record.resource]) if record.parent_id and record.resource in PARENTS else None
@@ -196,6 +203,19 @@ class World:
     def reset_secret(self) -> None:
         self.tokens.client_secret = secrets.token_hex(32)
         self.tokens.revoke_all()
+
+    def refresh(self) -> None:
+        """Begin again with what the seed gives, without hooks: ids and records jump back."""
+        with self._guard:
+            for hook in self.hooks.all():
+                self.drop_hook(hook)
+            stock = furnished(self.seed, self._day).copy()
+            self.ids.jump_back(stock.ids)
+            self.ids.next("service user")
+            self.shelves = stock.shelves.after(self.shelves)
+            self.settings, self.companies = stock.settings, stock.companies
+            self._live = Random(f"{self.seed} live")
+            self._turns.clear()
 
     def close(self) -> None:
         self.sender.stop()

@@ -225,5 +225,7 @@ def budget_row(s: Setting, n: int) -> Json:
         "currency_configuration": {"currency_iso_code": None},
         "Commitment Purchase Orders": "0.00",
         "Cost to Date": "0.00",
+        # Columns are named by people: with slips of the pen, and blanks at the end.
+        "Forcast To Complete ": "0.00",
         "Current Budget": money,
     }

@@ -31,8 +31,11 @@ def plain(resource: str) -> Callable[[Setting, int], Json]:
             "x_invented": True,
         }
         if daily:
-            day = s.day(-(n // 2)) if s.live_at is None else s.day(0)
+            # A day has one header, and two logs of each kind.
+            day = s.day(-(n if resource == "Daily Logs" else n // 2)) if s.live_at is None else s.day(0)
             body |= {"date": day, "datetime": f"{day}T00:00:00Z"}
+        if resource == "Calendar Items":
+            body |= {"start_date": s.day(-7 * n), "finish_date": s.day(14 - 7 * n), "percentage": 10 * n}
         return body
 
     return shape

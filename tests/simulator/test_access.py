@@ -64,6 +64,17 @@ def test_a_disabled_tool_is_refused_in_its_project_only(fresh: Caller, status: i
     assert fresh.get(f"/rest/v1.0/projects/{other}/rfis").status_code == 200
 
 
+def test_errors_come_in_several_shapes(start):
+    fault = {"name": "tool_disabled", "resource": "RFIs"}
+    answers = []
+    for profile in ("lenient", "strict"):
+        caller = start(profile=profile)
+        caller.post("/_sim/faults", json=fault)
+        answers.append(caller.get(RFIS).json())
+
+    assert answers == [{"errors": ["The tool is not enabled."]}, {"reason": "The tool is not enabled.", "error": "Forbidden"}]
+
+
 def test_me_has_a_name_only_when_a_company_is_given(shared: Caller):
     assert sorted(shared.get("/rest/v1.0/me").json()) == ["id", "login", "name"]
     assert sorted(shared.get("/rest/v1.0/me", headers={"Procore-Company-Id": None}).json()) == ["id", "login"]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 import requests
 
@@ -77,6 +80,7 @@ def test_a_new_project_is_listed_and_has_records_of_its_own(fresh: Caller):
         {"resource": "RFIs", "verb": "update", "project_id": 1},
         {"resource": "RFIs", "verb": "update", "id": 1},
         {"resource": "RFIs", "verb": "update", "fields": "subject"},
+        {"resource": "RFIs", "verb": "update", "counts": 2},
     ],
 )
 def test_a_nonsense_change_is_refused_with_a_sentence(shared: Caller, wish: object):
@@ -84,6 +88,81 @@ def test_a_nonsense_change_is_refused_with_a_sentence(shared: Caller, wish: obje
 
     assert answer.status_code == 400
     assert answer.json()["error"].endswith(".")
+
+
+def test_a_misspelled_field_is_answered_with_the_nearest(shared: Caller):
+    answer = shared.post("/_sim/change", json={"resource": "RFIs", "verbs": "update"})
+
+    assert answer.json()["error"].startswith("/_sim/change knows no field 'verbs'. Did you mean verb? Send: resource, verb,")
+
+
+def fanned(caller: Caller, receiver: Receiver, resource: str, **wish: object) -> Any:
+    """A fan-out, heard by a hook of the company and one of each project."""
+    projects = [one.id for one in caller.sim.world.projects(caller.company)]
+    for scope in ("", *(f"/projects/{project}" for project in projects)):
+        if bool(scope) == ROWS[resource].of_project:
+            caller.subscribe(receiver.url, f"{resource} update", scope=scope)
+    answer = caller.post("/_sim/fanout", json={"resource": resource, **wish})
+    assert answer.status_code == 200, answer.text
+    until(lambda: len(receiver.bodies) == answer.json()["events"], 30)
+    return answer.json()
+
+
+def test_a_fan_out_is_an_event_in_every_project(fresh: Caller, receiver: Receiver):
+    made = fanned(fresh, receiver, "Locations")
+
+    assert (made["events"], len(set(made["ids"]))) == (3, 3)
+    assert {int(one["project_id"]) for one in receiver.bodies} == set(made["projects"])
+    assert len({one["user_id"] for one in receiver.bodies}) == 1
+
+
+def test_one_directory_edit_can_be_two_thousand_events_about_few_records(fresh: Caller, receiver: Receiver):
+    made = fanned(fresh, receiver, "Company Users", events=2000, records=5)
+
+    assert len(set(made["ids"])) == 5
+    assert {int(one["resource_id"]) for one in receiver.bodies} == set(made["ids"])
+    assert len({one["id"] for one in receiver.bodies}) == 2000
+
+
+def test_a_fan_out_over_some_projects_spreads_its_records_evenly(fresh: Caller, receiver: Receiver):
+    projects = [one.id for one in fresh.sim.world.projects(fresh.company)][:2]
+    made = fanned(fresh, receiver, "RFIs", events=21, records=7, project_ids=projects)
+
+    counts = Counter(int(one["project_id"]) for one in receiver.bodies)
+    assert (sorted(counts), made["projects"]) == (sorted(projects), projects)
+    assert sorted(counts.values()) == [9, 12]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"resource": "Nothing"},
+        {"resource": "RFIs", "verb": "delete"},
+        {"resource": "RFIs", "events": 1, "records": 2},
+        {"resource": "RFIs", "project_ids": []},
+        {"resource": "RFIs", "project_ids": [1]},
+        {"resource": "RFIs", "events": 10**9},
+    ],
+)
+def test_a_nonsense_fan_out_is_refused_with_a_sentence(shared: Caller, wish: object):
+    answer = shared.post("/_sim/fanout", json=wish)
+
+    assert (answer.status_code, answer.json()["error"][-1]) == (400, ".")
+
+
+def test_the_state_counts_the_deliveries_of_each_hook(fresh: Caller, receiver: Receiver):
+    fresh.subscribe(receiver.url, "RFIs update")
+    fresh.post("/_sim/change", json={"resource": "RFIs", "verb": "update", "count": 3})
+
+    until(lambda: fresh.get("/_sim/state").json()["hooks"][0]["deliveries"] == {"delivered": 3})
+    assert len(fresh.get("/_sim/deliveries?status=delivered").json()) == 3
+    assert fresh.get("/_sim/deliveries?status=discarded").json() == []
+
+
+def test_a_sink_told_to_wait_for_no_number_says_so(shared: Caller):
+    answer = shared.post("/_sim/sink/erp?mode=slow&seconds=long", json={})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "seconds is a number from 0 to 600, not 'long'.")
 
 
 def test_calls_are_counted_by_template(fresh: Caller):

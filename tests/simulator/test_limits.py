@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.simulator.conftest import Caller
 
 ME = "/rest/v1.0/me"
@@ -63,6 +65,73 @@ def test_companies_have_limits_of_their_own(start):
 
     assert [caller.get(ME).status_code for _ in range(2)] == [200, 429]
     assert caller.get(ME, headers={"Procore-Company-Id": other}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["outage", "error_500", "error_502_html", "token_revoked", "rate_limit_429"])
+def test_refusals_tell_the_window_too(start, name: str):
+    caller = start(spike=50, clock=Now())
+    caller.get(ME)
+    caller.post("/_sim/faults", json={"name": name, "for_s": 60})
+    answers = [caller.get(path) for path in (ME, "/rest/v1.0/nothing")]
+
+    assert all(one.status_code >= 400 for one in answers)
+    assert [one.headers[NAMES[0]] for one in answers] == ["50", "50"]
+    assert all(one.headers[name] for one in answers for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("profile", "body", "retry_after"),
+    [("lenient", "You have surpassed", True), ("strict", '{"errors":"You have surpassed', False)],
+)
+def test_the_profiles_differ_in_what_a_429_says(start, profile: str, body: str, retry_after: bool):
+    caller = start(spike=1, clock=Now(), profile=profile)
+    caller.get(ME)
+    answer = caller.get(ME)
+
+    assert answer.text.startswith(body)
+    assert ("Retry-After" in answer.headers) is retry_after
+
+
+@pytest.mark.parametrize(("body", "begin"), [("errors", '{"errors"'), ("message", '{"message"'), ("html", "<html>")])
+def test_the_form_of_a_429_can_be_chosen(start, body: str, begin: str):
+    caller = start(spike=1, clock=Now())
+    caller.post("/_sim/limits", json={"body": body, "retry_after": False})
+    caller.get(ME)
+    answer = caller.get(ME)
+
+    assert (answer.status_code, answer.text.startswith(begin), "Retry-After" in answer.headers) == (429, True, False)
+
+
+def test_a_proof_can_see_that_no_429_was_given_and_how_near_it_came(start):
+    caller = start(spike=3, hourly=100, clock=Now())
+    for _ in range(2):
+        caller.get(ME)
+    seen = caller.get("/_sim/limits").json()
+    assert (seen["refused"], seen["ordered"], seen["fewest_left"]) == (0, 0, 1)
+    assert seen["companies"] == [
+        {"company_id": caller.company, "spike": {"limit": 3, "left": 1, "resets_in_s": 10},
+         "hour": {"limit": 100, "left": 98, "resets_in_s": 3600}}
+    ]  # fmt: skip
+
+    caller.post("/_sim/faults", json={"name": "rate_limit_429", "count": 1})
+    for _ in range(3):
+        caller.get(ME)
+    seen = caller.get("/_sim/limits").json()
+    assert (seen["refused"], seen["ordered"], seen["fewest_left"]) == (1, 1, 0)
+    caller.delete("/_sim/limits")
+    assert caller.get("/_sim/limits").json()["refused"] == 0
+
+
+def test_limits_can_be_changed_and_filled_up_while_it_runs(start):
+    caller = start(clock=Now())
+    caller.post("/_sim/limits", json={"spike": 1})
+    assert [caller.get(ME).status_code for _ in range(2)] == [200, 429]
+
+    caller.post("/_sim/limits/refill")
+    assert caller.get(ME).status_code == 200
+    assert [caller.post("/_sim/limits", json=wrong).status_code for wrong in ({"spike": 0}, {"speed": 1}, {"body": "x"})] == [
+        400
+    ] * 3
 
 
 def test_sign_in_and_controls_are_not_limited(start):

@@ -136,3 +136,26 @@ def test_views_of_projects_are_ids_and_compact(shared: Caller):
 
     assert all(list(one) == ["id"] for one in shared.get(path + "ids").json())
     assert "address" not in shared.get(path + "compact").json()[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "view"),
+    [
+        ("/rest/v1.0/vendors?company_id={c}", "compact"),
+        ("/rest/v1.1/projects/{p}/vendors?", "minimal"),
+        ("/rest/v1.0/projects/{p}/users?", "compact"),
+        ("/rest/v1.0/work_order_contracts?project_id={p}", "compact"),
+        ("/rest/v1.0/tasks?project_id={p}", "compact"),
+    ],
+)
+def test_other_lists_have_thinner_views_of_the_same_records(shared: Caller, path: str, view: str):
+    whole, thin = (shared.get(path + query).json() for query in ("", f"&view={view}"))
+
+    assert [one["id"] for one in thin] == [one["id"] for one in whole]
+    assert all(set(one) < set(other) for one, other in zip(thin, whole, strict=True))
+
+
+def test_ids_alone_are_a_view_of_users_and_drawing_revisions(shared: Caller):
+    paths = ("/rest/v1.3/companies/{c}/users?view=ids_only", "/rest/v1.0/projects/{p}/drawing_revisions?serializer_view=only_ids")
+
+    assert all(list(one) == ["id"] for path in paths for one in shared.get(path).json())

@@ -38,3 +38,21 @@ def test_a_port_in_use_is_one_sentence_that_says_what_to_do():
 
     assert (process.returncode, out) == (2, "")
     assert err == f"Port {port} is not free: stop what uses it, or choose another with --port.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--time-scale", "fast", "give a number above 0, not 'fast'"),
+        ("--time-scale", "0", "give a number above 0, not '0'"),
+        ("--spike", "0", "give a whole number of calls, 1 or more, not '0'"),
+        ("--hourly", "many", "give a whole number of calls, 1 or more, not 'many'"),
+        ("--port", "70000", "give a port from 0 to 65535, not '70000'"),
+    ],
+)
+def test_a_wrong_option_is_told_with_what_to_give(option: str, value: str, said: str):
+    with command(option, value) as process:
+        out, err = process.communicate(timeout=10)
+
+    assert (process.returncode, out) == (2, "")
+    assert f"argument {option}: {said}" in err

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator.endpoint import MADE_OF
+from simulator.seeding import PARENTS
 from simulator.table import ROWS
 from tests.simulator.conftest import Caller
 
@@ -130,16 +132,17 @@ def test_meetings_are_grouped(shared: Caller):
     assert sum(len(group["meetings"]) for group in groups) == 12
 
 
-def test_every_path_of_the_table_answers(shared: Caller):
-    """Lists answer 200; what a list needs besides its project is given a number."""
+def test_every_list_of_the_table_answers(shared: Caller):
+    """What a list needs besides its project is the id of a parent that exists."""
     for row in ROWS.values():
         for route in row.routes:
-            if route.kind == "show":
+            if route.kind not in ("list", "bin", "inactive"):
                 continue
+            parent = shared.sim.world.shelves.of(PARENTS[row.name], shared.project)[0].id if row.name in PARENTS else 1
             scope = {"project_id": "{p}", "company_id": "{c}"}
-            query = "&".join(f"{name}={scope.get(name, 1)}" for name in route.required)
+            query = "&".join(f"{name}={scope.get(name, parent)}" for name in route.required)
             path = route.path.replace("{project_id}", "{p}").replace("{company_id}", "{c}")
-            path = re.sub(r"{\w{2,}}", "1", path)
+            path = re.sub(r"{\w{2,}}", str(parent), path)
             answer = shared.get(f"{path}?{query}")
             assert answer.status_code == 200, (row.name, route.path, answer.text[:200])
 
@@ -191,7 +194,7 @@ def test_every_resource_with_a_show_path_shows_what_it_has(shared: Caller):
     for row in ROWS.values():
         scope = shared.project if row.of_project else shared.company
         for route in (one for one in row.routes if one.kind == "show"):
-            record = shared.sim.world.shelves.of(row.name, scope)[0]
+            record = shared.sim.world.shelves.of(MADE_OF.get(row.name, (row.name,))[0], scope)[0]
             path = route.path.replace("{project_id}", "{p}").replace("{company_id}", "{c}")
             path = path.replace("{" + str(route.own_id) + "}", str(record.id))
             path = re.sub(r"{\w{2,}}", str(record.parent_id or 1), path)

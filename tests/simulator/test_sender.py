@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,11 +53,33 @@ def test_a_v2_payload_has_the_documented_keys_and_numbers(fresh: Caller, receive
 def test_a_v3_payload_names_the_parent_of_a_line_item(fresh: Caller, receiver: Receiver):
     fresh.subscribe(receiver.url, "RFIs update", "Work Order Contract Line Items update", version="v3.0")
     change(fresh)
-    change(fresh, "Work Order Contract Line Items")
+    line = change(fresh, "Work Order Contract Line Items")[0]
     until(lambda: len(receiver.bodies) == 2)
 
     assert receiver.bodies[0]["related_resources"] == []
-    assert [one["name"] for one in receiver.bodies[1]["related_resources"]] == ["Work Order Contracts"]
+    (related,) = receiver.bodies[1]["related_resources"]
+    listed = f"/rest/v1.0/work_order_contracts/{related['id']}/line_items?project_id={{p}}"
+    assert (related["name"], receiver.bodies[1]["api_version"]) == ("Work Order Contracts", "v3.0")
+    assert line in [one["id"] for one in fresh.get(listed).json()]
+
+
+def test_a_v3_payload_names_no_parent_of_anything_else(fresh: Caller, receiver: Receiver):
+    fresh.subscribe(receiver.url, "RFI Replies create", version="v3.0")
+    change(fresh, "RFI Replies", "create")
+
+    assert until(lambda: receiver.bodies)[0]["related_resources"] == []
+
+
+def test_a_new_project_has_an_empty_project_id_in_v4_and_its_own_on_the_update_that_follows(fresh: Caller, receiver: Receiver):
+    fresh.subscribe(receiver.url, "Projects create", "Projects update", scope="")
+    project = change(fresh, "Projects", "create")[0]
+    change(fresh, "Projects", "update", id=project)
+    until(lambda: len(receiver.bodies) == 2)
+
+    assert [(one["resource_id"], one["project_id"]) for one in receiver.bodies] == [
+        (str(project), ""),
+        (str(project), str(project)),
+    ]
 
 
 @pytest.mark.parametrize(("version", "empty"), [("v2.0", None), ("v4.0", "")])
@@ -140,6 +164,116 @@ def test_after_twelve_hours_of_failure_the_queue_is_discarded_and_the_next_event
     # Then the next event is tried again
     change(caller)
     until(lambda: statuses(caller)[3:] in (["retrying"], ["discarded"]))
+
+
+def test_a_success_ends_the_pauses_so_the_next_failure_waits_one_second_again(start, receiver: Receiver):
+    caller = start(time_scale=20)
+    caller.subscribe(receiver.url, "RFIs update")
+    receiver.statuses = [500, 500, 500, 204, 500]
+    change(caller, count=2)
+    until(lambda: len(receiver.bodies) == 6)
+
+    pauses = [later - earlier for earlier, later in zip(receiver.times, receiver.times[1:], strict=False)]
+    assert pauses[2] >= 0.2
+    assert 0.05 <= pauses[4] < 0.2
+
+
+def test_a_pause_is_an_hour_at_most(start, receiver: Receiver):
+    # Given twelve hours that take 1.2 seconds: pauses of 1, 2, 4 … 2048 s are 4095 s, then each is an hour
+    caller = start(time_scale=36_000)
+    caller.subscribe(receiver.url, "RFIs update")
+    receiver.statuses = [500] * 1000
+    change(caller)
+    until(lambda: statuses(caller) == ["discarded"])
+
+    assert 12 + 10 <= len(receiver.bodies) <= 12 + 13
+
+
+def test_one_hook_that_fails_does_not_hold_up_another(start, receiver: Receiver):
+    caller = start(time_scale=0.001)
+    second = Receiver()
+    try:
+        caller.subscribe(receiver.url, "RFIs update", version="v2.0")
+        caller.subscribe(second.url, "RFIs update", version="v4.0")
+        receiver.statuses = [500]
+        change(caller, count=3)
+        until(lambda: len(second.bodies) == 3)
+        assert len(receiver.bodies) == 1
+    finally:
+        second.close()
+
+
+def test_an_outage_of_thirteen_hours_discards_what_waited_and_delivers_what_came_after_the_twelfth(start, receiver: Receiver):
+    # Given a receiver that cannot be reached for thirteen hours, which take 1.3 seconds
+    caller = start(time_scale=36_000)
+    caller.subscribe(receiver.url, "RFIs update")
+    fault = caller.post("/_sim/outage", json={"hours": 13}).json()
+    assert (fault["name"], fault["for_s"]) == ("unreachable", 1.3)
+    # When events come at once, and one more when the others were given up
+    early = change(caller, count=3)
+    until(lambda: statuses(caller) == ["discarded"] * 3)
+    late = change(caller)
+    # Then the first ones are lost and the late one arrives, tried again and again until it did
+    until(lambda: statuses(caller)[3:] == ["delivered"])
+    assert [int(one["resource_id"]) for one in receiver.bodies] == late
+    assert late[0] not in early
+    assert caller.get("/_sim/deliveries").json()[0]["attempts"] > 12
+
+
+def test_a_hook_can_be_disabled_when_its_queue_was_discarded(start):
+    caller = start(time_scale=12 * 3600 * 5)
+    hook = caller.subscribe("http://127.0.0.1:9/hook", "RFIs update")
+    caller.post("/_sim/faults", json={"name": "auto_disable"})
+    change(caller)
+    until(lambda: statuses(caller) == ["discarded"])
+
+    path = f"/rest/v2.0/companies/{{c}}/projects/{{p}}/webhooks/hooks/{hook}"
+    until(lambda: caller.get(path).json()["data"]["status"] == "disabled")
+    change(caller)
+    assert statuses(caller) == ["discarded"]
+
+
+def test_disabling_a_hook_ends_its_queue(start, receiver: Receiver):
+    caller = start(time_scale=0.001)
+    hook = caller.subscribe(receiver.url, "RFIs update")
+    receiver.statuses = [500]
+    change(caller, count=3)
+    until(lambda: statuses(caller)[0] == "retrying")
+    caller.patch(f"/rest/v2.0/companies/{{c}}/projects/{{p}}/webhooks/hooks/{hook}", json={"status": "disabled"})
+
+    until(lambda: statuses(caller) == ["failed", "discarded", "discarded"])
+    assert len(receiver.bodies) == 1
+
+
+def test_a_sender_with_nothing_to_send_does_nothing(start, receiver: Receiver):
+    # Given a hook in the pause after a failure, which lasts a thousand seconds
+    caller = start(time_scale=0.001)
+    caller.subscribe(receiver.url, "RFIs update")
+    receiver.statuses = [500]
+    change(caller)
+    until(lambda: statuses(caller) == ["retrying"])
+    # When half a second goes by, then its threads slept through it
+    threads = [one.native_id for one in threading.enumerate() if one.name == "sender"]
+    before = [wakes(one) for one in threads]
+    time.sleep(0.5)
+    assert [wakes(one) for one in threads] == before
+    assert len(threads) == 1
+
+
+def wakes(thread: int | None) -> int:
+    """How often the thread gave up the processor to wait for something."""
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])  # type: ignore[index]
+
+
+def test_cookies_of_a_receiver_are_not_sent_back_and_only_documented_headers_are(fresh: Caller, receiver: Receiver):
+    fresh.subscribe(receiver.url, "RFIs update")
+    change(fresh, count=2)
+    until(lambda: len(receiver.headers) == 2)
+
+    assert {name.lower() for headers in receiver.headers for name in headers} == {
+        "host", "content-length", "content-type", "authorization", "accept", "accept-encoding",
+    }  # fmt: skip
 
 
 def test_a_slow_receiver_is_a_failure(start, receiver: Receiver):

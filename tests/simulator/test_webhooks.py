@@ -149,10 +149,10 @@ def test_triggers_are_removed_in_bulk(fresh: Caller):
 
 
 def test_resources_depend_on_the_scope(shared: Caller):
-    asked = "/resources?payload_version=v4.0&per_page=100"
+    asked = "/resources?payload_version=v2.0&per_page=100"
     company, project = (shared.get(root + asked).json()["data"] for root in (COMPANY, PROJECT))
 
-    assert len(company) == 25
+    assert (len(company), len(project)) == (25, 96)
     assert {"RFIs", "Submittals", "Punch Items"} <= {one["name"] for one in project}
     assert sorted(project[0]) == ["actions", "category", "name", "payload_version", "tool"]
     assert shared.get(PROJECT + "/resources").status_code == 400
@@ -172,6 +172,78 @@ def test_deliveries_of_a_new_hook_are_not_found_until_there_is_one(fresh: Caller
     assert delivery["delivery_attempts"][0]["response_status"] == 204
     assert fresh.get(path + "?filter[status]=failed").json()["data"] == []
     assert fresh.get(path + "?filter[resource_name]=Meetings").json()["data"] == []
+
+
+def test_the_hooks_of_one_payload_version_can_be_listed(fresh: Caller):
+    made(fresh)
+
+    for version, count in (("v4", 1), ("v4.0", 1), ("v2", 0), ("v9", 0)):
+        assert len(fresh.get(f"{PROJECT}/hooks?payload_version={version}").json()["data"]) == count
+
+
+def test_a_list_counts_triggers_only_when_asked_to(fresh: Caller):
+    made(fresh)
+
+    assert "trigger_count" not in fresh.get(PROJECT + "/hooks").json()["data"][0]
+    assert fresh.get(PROJECT + "/hooks?include_trigger_count=true").json()["data"][0]["trigger_count"] == 0
+
+
+def test_lists_have_ten_items_a_page_and_their_headers(fresh: Caller):
+    path = f"{PROJECT}/hooks/{made(fresh)['id']}/triggers"
+    names = ("RFIs", "Submittals", "Punch Items", "Meetings")
+    wishes = [{"resource_name": name, "event_type": verb} for name in names for verb in ("create", "update", "delete")]
+    fresh.post(path + "/bulk", json=wishes)
+    first, last = fresh.get(path), fresh.get(path + "?page=2")
+
+    assert [len(page.json()["data"]) for page in (first, last)] == [10, 2]
+    assert (first.headers["Total"], first.headers["Per-Page"]) == ("12", "10")
+    assert ['rel="next"' in page.headers["Link"] for page in (first, last)] == [True, False]
+
+
+def test_a_name_that_only_v4_delivers_needs_a_v4_hook(fresh: Caller):
+    wish = {"resource_name": "Prime Change Orders", "event_type": "update"}
+    older = made(fresh, payload_version="v3.0")["id"]
+    newer = made(fresh, namespace="acme-newer")["id"]
+
+    assert [fresh.post(f"{PROJECT}/hooks/{one}/triggers", json=wish).status_code for one in (older, newer)] == [400, 201]
+
+
+def sent(caller: Caller, receiver: Receiver, **wishes: str) -> str:
+    """One delivery of each resource with its verb; answers the path of the list."""
+    hook = caller.subscribe(receiver.url, *(f"{name.replace('_', ' ')} {verb}" for name, verb in wishes.items()))
+    for name, verb in wishes.items():
+        caller.post("/_sim/change", json={"resource": name.replace("_", " "), "verb": verb})
+    until(lambda: len(receiver.bodies) == len(wishes))
+    return f"{PROJECT}/hooks/{hook}/deliveries"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("filter[resource_name]=RFIs", ["RFIs"]),
+        ("filter[event_type]=create", ["Meetings"]),
+        ("filter[event_type]=CREATE", ["Meetings"]),
+        ("filter[start]=2000-01-01", ["RFIs", "Meetings"]),
+        ("filter[start]=2999-01-01", []),
+        ("filter[end]=2000-01-01", []),
+        ("filter[start]=2000-01-01&filter[end]=2999-01-01", ["RFIs", "Meetings"]),
+        ("filter[status]=retrying", []),
+        ("filter[status]=enqueued", []),
+        ("filter[status]=discarded", []),
+        ("filters[resource_name]=RFIs", ["RFIs", "Meetings"]),
+        ("sort=-created_at", ["Meetings", "RFIs"]),
+        ("per_page=1&page=2", ["Meetings"]),
+    ],
+)
+def test_deliveries_are_filtered_by_filter_in_the_singular(fresh: Caller, receiver: Receiver, asked: str, found: list[str]):
+    path = sent(fresh, receiver, RFIs="update", Meetings="create")
+
+    assert [one["payload"]["resource_type"] for one in fresh.get(f"{path}?{asked}").json()["data"]] == found
+
+
+@pytest.mark.parametrize("wrong", ["filter[status]=delivered", "filter[start]=yesterday", "filter[end]=2026-13-01"])
+def test_a_filter_that_makes_no_sense_is_a_400(fresh: Caller, receiver: Receiver, wrong: str):
+    assert fresh.get(f"{sent(fresh, receiver, RFIs='update')}?{wrong}").status_code == 400
 
 
 def test_webhooks_can_be_forbidden(fresh: Caller):
