@@ -1,109 +1,170 @@
-"""The quota governor: never spend the last calls of a window, and stop all together when told to.
+"""The quota governor's decisions, as functions of a small state: may a call go out, and what did an answer teach?
 
-Procore has an hourly window and a spike window of ten seconds, and shows in each answer the one
-nearest to exhaustion (`X-Rate-Limit-Limit`, `-Remaining`, `-Reset`). Which one it is can be told by
-its limit, so windows are kept by limit.
-Source: Procore documentation, rate limiting.
+Whoever keeps the state (the database, Redis, this process) only compares and sets around them, so that all
+processes of a connector follow the same rules. `connectors/governor.py` is what callers wait at.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from config.errors import Transient
+from connectors.quota_learning import Answer as Answer
+from connectors.quota_learning import learn as learn
+from connectors.quota_state import HOUR_S as HOUR_S
+from connectors.quota_state import LONGEST_CALL_S, MOST_FAILURES, current, reserve
+from connectors.quota_state import RESERVE as RESERVE
+from connectors.quota_state import State as State
 
-# The share of a window that a lane leaves to the ones above it. Webhooks leave a little as well: other
-# processes may be calling at the same moment, and a call that is refused costs more than one that waits.
-RESERVE = {"webhook": 0.02, "manual": 0.05, "schedule": 0.15, "backfill": 0.25}
-
-SPIKE_S, HOUR_S = 10.0, 3600.0
+LOOK_S = 0.25  # when to look again for calls under way, whose end nobody knows
 
 
-@dataclass
-class _Window:
-    limit: int
-    remaining: int
-    reset_at: float
-    guessed: bool = False
+@dataclass(frozen=True)
+class Verdict:
+    """`granted` calls may go out now; 0: look again at `at`, because of `why`."""
 
-    def length_s(self, now: float) -> float:
-        return SPIKE_S if self.reset_at - now <= 60 else HOUR_S
+    granted: int
+    at: float = 0.0
+    why: str = ""
 
 
-@dataclass
-class _State:
-    windows: dict[int, _Window] = field(default_factory=dict)
-    lengths: dict[int, float] = field(default_factory=dict)
-    blocked_until: float = 0.0
+def decide(state: State, now: float, lane: str, *, holder: str = "", wanted: int = 1) -> tuple[State, Verdict]:
+    """Whether calls of this lane may go out now; those granted are counted at once, as under way with `holder`.
 
-
-class MemoryQuota:
-    """The governor of one process; clocks are Unix seconds.
-
-    `patience_s` is how long a caller sleeps here; a longer wait is raised as Transient(kind="quota"),
-    so that a worker can do something else meanwhile.
+    At most `wanted` are granted, and never so many that the reserve of the lane would be touched.
     """
+    state = current(state, now)
+    halted = _halted(state, now, lane)
+    if halted is not None:
+        return state, halted
+    free = state.usable(lane)
+    granted = min(wanted, *free.values())
+    if granted <= 0:
+        return state, Verdict(0, _free_at(state, now, lane), "the quota is used up")
+    granted = min(granted, _at_once(state))
+    if not granted:
+        return state, Verdict(0, now + LOOK_S, "an answer must first show what is left of the hour")
+    return _given(state, now, holder, granted), Verdict(granted)
 
-    def __init__(
-        self, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep, patience_s: float = 12.0
-    ) -> None:
-        self._clock, self._sleep, self._patience_s = clock, sleep, patience_s
-        self._states: dict[str, _State] = {}
-        self._guard = threading.Lock()
 
-    def wait(self, connector: str, lane: str) -> None:
-        while True:
-            with self._guard:
-                free_at = self._free_at(self._states.setdefault(connector, _State()), lane)
-            if free_at is None:
-                return
-            ahead_s = free_at - self._clock()
-            if ahead_s > self._patience_s:
-                raise Transient(
-                    f"{connector}: Procore's quota leaves nothing for {lane} work during the next {math.ceil(ahead_s)} s. "
-                    "The work waits and goes on by itself.",
-                    kind="quota",
-                    retry_after_s=ahead_s,
-                )
-            self._sleep(max(0.01, ahead_s))
+def give_back(state: State, now: float, holder: str, count: int) -> State:
+    """Calls that were granted and never sent."""
+    state = _less(current(state, now), now, holder, count)
+    return replace(state, hour=replace(state.hour, used=max(0, state.hour.used - count)))
 
-    def seen(self, connector: str, limit: int, remaining: int, reset_at: float) -> None:
-        with self._guard:
-            state = self._states.setdefault(connector, _State())
-            known = state.windows.get(limit)
-            if known is not None and not known.guessed and reset_at < known.reset_at - 1:
-                return  # an answer that was overtaken: it speaks of a window that has ended
-            if known is not None and (known.guessed or reset_at <= known.reset_at + 1):
-                # Calls under way are counted here and not there yet, so the lower one is right.
-                remaining = min(remaining, known.remaining)
-            state.windows[limit] = _Window(limit, remaining, reset_at)
-            state.lengths.setdefault(limit, state.windows[limit].length_s(self._clock()))
 
-    def blocked_until(self, connector: str, unix_s: float) -> None:
-        with self._guard:
-            state = self._states.setdefault(connector, _State())
-            state.blocked_until = max(state.blocked_until, unix_s)
+def blocked(state: State, now: float) -> tuple[float, str]:
+    """Until when nobody but a probe may call, and why; (0.0, "") when calls may go."""
+    if now < state.blocked_until:
+        return state.blocked_until, state.why
+    if state.circuit.failures >= MOST_FAILURES:
+        return max(now, state.circuit.probe_at, state.circuit.probing_until), state.circuit.why
+    return 0.0, ""
 
-    def _free_at(self, state: _State, lane: str) -> float | None:
-        """None when a call may go now, which is then counted; else when to look again."""
-        now = self._clock()
-        if now < state.blocked_until:
-            return state.blocked_until
-        for window in state.windows.values():
-            if now >= window.reset_at:
-                # A new window begins with the next call; how it stands, its answer will say.
-                window.remaining, window.guessed = window.limit, True
-                window.reset_at = now + state.lengths[window.limit]
-            if window.remaining <= self._reserve(window, lane):
-                return window.reset_at
-        for window in state.windows.values():
-            window.remaining -= 1
+
+def forecast(calls: int, state: State, lane: str, now: float) -> float:
+    """Seconds until so many calls have gone out in this lane, if nobody else calls; both windows are kept."""
+    state = current(state, now)
+    until, _ = blocked(state, now)
+    waits_s = max(0.0, until - now)
+    usable_now = min(calls, state.usable(lane)["hour"])
+    if calls <= usable_now:
+        return waits_s + _burst_s(calls, state, lane)
+    per_hour = state.hour.limit - reserve(state.hour.limit, lane)
+    whole, rest = divmod(calls - usable_now - 1, per_hour)
+    ends_s = max(waits_s + _burst_s(usable_now, state, lane), (state.hour.until or now + HOUR_S) - now)
+    return ends_s + whole * max(HOUR_S, _burst_s(per_hour, state, lane)) + _burst_s(rest + 1, state, lane)
+
+
+def sentence(calls: int, state: State, lane: str, now: float) -> str:
+    """The forecast for a person: "412 calls; at 600 per hour, of which imports may use 450: about 4 min"."""
+    may = state.hour.limit - reserve(state.hour.limit, lane)
+    who = "imports" if lane == "backfill" else f"{lane} work"
+    guess = "" if state.hour.sure else " (until Procore shows the limit)"
+    said = f"{calls:,} call{'' if calls == 1 else 's'}; at {state.hour.limit:,} per hour{guess}, of which {who} may use {may:,}"
+    usable = current(state, now).usable(lane)["hour"]
+    if usable < may:
+        said += f" ({usable:,} of them now)"
+    return f"{said}: {_roughly(forecast(calls, state, lane, now))}"
+
+
+def _roughly(seconds: float) -> str:
+    if seconds < 1:
+        return "no waiting"
+    if seconds < 90:
+        return f"about {math.ceil(seconds)} s"
+    return f"about {math.ceil(seconds / 60)} min" if seconds < 7200 else f"about {seconds / 3600:.1f} h"
+
+
+def _burst_s(calls: int, state: State, lane: str) -> float:
+    """How long the spike window makes so many calls take."""
+    per_window = state.spike.limit - reserve(state.spike.limit, lane)
+    return max(0, math.ceil(calls / per_window) - 1) * state.spike.length_s
+
+
+def _halted(state: State, now: float, lane: str) -> Verdict | None:
+    until, why = blocked(state, now)
+    if now < state.blocked_until:
+        return Verdict(0, until, why)
+    if state.circuit.failures < MOST_FAILURES:
         return None
+    if now < state.circuit.probing_until:
+        return Verdict(0, min(now + 1.0, state.circuit.probing_until), why)
+    # A person who has just mended something should not have to wait for the next try.
+    return Verdict(0, until, why) if now < state.circuit.probe_at and lane != "manual" else None
 
-    def _reserve(self, window: _Window, lane: str) -> int:
-        # A limit of one or two calls has nothing to reserve.
-        return min(math.ceil(window.limit * RESERVE.get(lane, RESERVE["schedule"])), window.limit - 1)
+
+def _at_once(state: State) -> int:
+    """How many calls may go out before the next answer comes."""
+    alone = 1 if state.under_way() == 0 else 0
+    if state.circuit.failures >= MOST_FAILURES:
+        return 1
+    return max(alone, state.hour.proven) if state.hour.doubt else state.hour.limit
+
+
+def _given(state: State, now: float, holder: str, count: int) -> State:
+    held, _ = state.out.get(holder, (0, now))
+    hour = state.hour
+    if not hour.until:
+        # The window begins when the call arrives, which its answer will tell better.
+        hour = replace(hour, others=0, until=now + HOUR_S + LONGEST_CALL_S, until_sure=False)
+    circuit = state.circuit
+    if circuit.failures >= MOST_FAILURES:
+        circuit = replace(circuit, probing_until=now + LONGEST_CALL_S)
+    return replace(
+        state,
+        out={**state.out, holder: (held + count, now)},
+        hour=replace(hour, used=hour.used + count, proven=max(0, hour.proven - count)),
+        circuit=circuit,
+        touched=now,
+    )
+
+
+def _less(state: State, now: float, holder: str, count: int) -> State:
+    held, _ = state.out.get(holder, (0, now))
+    out = {name: one for name, one in state.out.items() if name != holder}
+    if held > count:
+        out[holder] = (held - count, now)
+    return replace(state, out=out, touched=now)
+
+
+def _free_at(state: State, now: float, lane: str) -> float:
+    left, limits = state.left(), state.limits()
+    short = {name: reserve(limit, lane) + 1 - left[name] for name, limit in limits.items()}
+    waits = [now]
+    if short["hour"] > 0:
+        waits.append(state.hour.until or now + LOOK_S)
+    if short["spike"] > 0:
+        waits.append(_spike_free_at(state, now, short["spike"]))
+    return max(waits)
+
+
+def _spike_free_at(state: State, now: float, short: int) -> float:
+    ends = sorted((ended + state.spike.length_s, count) for ended, count in state.spent)
+    if state.spike.others > 0:
+        ends = sorted([*ends, (state.spike.until, state.spike.others)])
+    for moment, count in ends:
+        short -= count
+        if short <= 0:
+            return max(moment, now + 0.01)
+    return now + LOOK_S
