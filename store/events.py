@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from store import gathering
 from store.models import Event, Fetch, Run
 from store.types import now
 
@@ -54,12 +55,26 @@ def add_run(db: Connection, values: Mapping[str, Any], *, due: bool) -> int | No
 
 
 def want_fetch(db: Connection, values: Mapping[str, Any], newest: dt.datetime) -> int:
-    """The waiting fetch of a record, made or joined. A new event makes it due at once and starts its re-reads anew."""
-    statement = insert(db, Fetch).values({**values, "newest": newest, "run_after": now()})
-    later = case((Fetch.newest < statement.excluded.newest, statement.excluded.newest), else_=Fetch.newest)
+    """The waiting fetch of a record, made or joined: due at once, or soon, together with others of its group.
+
+    A new event starts the re-reads of one that is joined anew, and never makes it wait longer, or in a lower lane, than it
+    would.
+    """
+    due = now(gathering.wait_s(db, values))
+    statement = insert(db, Fetch).values({**values, "newest": newest, "run_after": due})
+    fresh = statement.excluded
+    later = case((Fetch.newest < fresh.newest, fresh.newest), else_=Fetch.newest)
+    sooner = case((Fetch.run_after < fresh.run_after, Fetch.run_after), else_=fresh.run_after)
+    higher = case((_rank(Fetch.lane) <= _rank(fresh.lane), Fetch.lane), else_=fresh.lane)
     statement = statement.on_conflict_do_update(
         index_elements=["connector", "resource", "record_id"],
-        index_where=Fetch.state == "waiting",
-        set_={"newest": later, "run_after": now(), "reread": 0, "attempt": 0, "rung_at": None},
+        # Written out: as a parameter PostgreSQL no longer finds the index once it has prepared the statement.
+        index_where=text("state = 'waiting'"),
+        set_={"newest": later, "run_after": sooner, "reread": 0, "attempt": 0, "rung_at": None, "lane": higher},
     ).returning(Fetch.id)
     return int(db.execute(statement).one().id)
+
+
+def _rank(lane: Any) -> Any:
+    """The order of lanes as a number, the highest first."""
+    return case((lane == "webhook", 0), (lane == "manual", 1), (lane == "schedule", 2), else_=3)

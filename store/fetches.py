@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
-from store import events, leases
+from store import events, gathering, leases
 from store.leases import Held
 from store.models import Fetch, Run
 from store.types import now
@@ -18,9 +17,7 @@ _BLOCKED = (Run.state == "waiting", Run.run_after.is_(None))
 
 def claim(db: Connection, id: int, holder: str) -> Held | None:
     """Take a due fetch, unless the same record is being read right now: the later read must end later."""
-    other = aliased(Fetch)
-    same = (other.connector == Fetch.connector, other.resource == Fetch.resource, other.record_id == Fetch.record_id)
-    return leases.claim(db, Fetch, id, holder, ~exists().where(*same, other.state == "running"))
+    return leases.claim(db, Fetch, id, holder, gathering.not_being_read())
 
 
 def get(db: Connection, id: int) -> Any:
@@ -63,8 +60,11 @@ def reap(db: Connection) -> int:
 
 
 def _waiting(db: Connection, row: Any) -> int | None:
-    same = (Fetch.connector == row.connector, Fetch.resource == row.resource, Fetch.record_id == row.record_id)
-    return db.scalar(select(Fetch.id).where(*same, Fetch.state == "waiting"))
+    return db.scalar(select(Fetch.id).where(*_same_record(row), Fetch.state == "waiting"))
+
+
+def _same_record(row: Any) -> tuple[ColumnElement[bool], ...]:
+    return Fetch.connector == row.connector, Fetch.resource == row.resource, Fetch.record_id == row.record_id
 
 
 def _leave_to(db: Connection, row: Any, heir: int, lost: int) -> None:
@@ -83,8 +83,17 @@ def again(db: Connection, fetch_id: int) -> int:
 
 def next_of_record(db: Connection, row: Any) -> int | None:
     """The fetch of the same record that became due while `row` was running."""
-    same = (Fetch.connector == row.connector, Fetch.resource == row.resource, Fetch.record_id == row.record_id)
-    return db.scalar(select(Fetch.id).where(*same, Fetch.state == "waiting", Fetch.run_after <= now()))
+    return db.scalar(select(Fetch.id).where(*_same_record(row), Fetch.state == "waiting", Fetch.run_after <= now()))
+
+
+def parent_of(db: Connection, row: Any) -> dict[str, Any] | None:
+    """What an earlier event said this record belongs to: only v3.0 payloads tell it."""
+    told = select(Fetch.parent).where(*_same_record(row), Fetch.parent.is_not(None), Fetch.project_id == row.project_id)
+    return db.scalar(told.order_by(Fetch.id.desc()).limit(1))
+
+
+def found_parent(db: Connection, id: int, parent_id: str | None) -> None:
+    db.execute(update(Fetch).where(Fetch.id == id).values(parent={"id": parent_id, "name": ""}))
 
 
 def release_runs(db: Connection, fetch_id: int, before_id: int | None, after_id: int | None) -> list[tuple[int, str]]:
@@ -95,13 +104,19 @@ def release_runs(db: Connection, fetch_id: int, before_id: int | None, after_id:
     released = []
     for run in list(db.execute(select(Run.__table__).where(Run.fetch_id == fetch_id, *_BLOCKED).order_by(Run.id))):
         earlier = _has_seen(db, run, after_id)
-        db.execute(update(Run).where(Run.id == run.id).values(before_id=before_id, after_id=after_id))
+        pinned: dict[str, Any] = {"before_id": before_id, "after_id": after_id}
         if earlier is None:
-            db.execute(update(Run).where(Run.id == run.id, *_BLOCKED).values(run_after=now()))
+            db.execute(update(Run).where(Run.id == run.id, *_BLOCKED).values(**pinned, run_after=now(), reason=None))
             released.append((run.id, run.lane))
         else:
-            _close(db, run.id, "skipped", f"unchanged since run {earlier}")
+            _close(db, run.id, "skipped", f"unchanged since run {earlier}", **pinned)
     return released
+
+
+def give_up(db: Connection, held: Held, row: Any, state: str, reason: str, error: dict[str, Any] | None = None) -> None:
+    """The record cannot be had: end the runs that wait for it. Raises: LostLease."""
+    leases.finish(db, held, "failed", reason=reason[:500])
+    close_runs(db, row.id, state, reason[:500], error)
 
 
 def close_runs(db: Connection, fetch_id: int, state: str, reason: str, error: dict[str, Any] | None = None) -> None:
@@ -118,9 +133,6 @@ def _has_seen(db: Connection, run: Any, after_id: int | None) -> int | None:
     return db.scalar(select(Run.id).where(*seen, alive, Run.stage == run.stage, Run.id != run.id).order_by(Run.id).limit(1))
 
 
-def _close(db: Connection, id: int, state: str, reason: str, error: dict[str, Any] | None = None) -> None:
-    db.execute(
-        update(Run)
-        .where(Run.id == id, *_BLOCKED)
-        .values(state=state, reason=reason, error=error, finished_at=now(), run_after=None)
-    )
+def _close(db: Connection, id: int, state: str, reason: str, error: dict[str, Any] | None = None, **values: Any) -> None:
+    ended = {"state": state, "reason": reason, "error": error, "finished_at": now(), "run_after": None}
+    db.execute(update(Run).where(Run.id == id, *_BLOCKED).values(**ended, **values))

@@ -7,16 +7,17 @@ database's clock counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, update
 
 from config.errors import LostLease
-from store.models import Fetch, Run, Timer
+from store.models import Fetch, Import, Run, Timer
 from store.types import now
 
-Work = type[Run] | type[Fetch] | type[Timer]
+Work = type[Run] | type[Fetch] | type[Timer] | type[Import]
 LEASE_S = 30
 LOST_LIMIT = 5
 
@@ -33,15 +34,21 @@ class Held:
 
 def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnElement[bool]) -> Held | None:
     """Take a due row; None when it is not due, is held, or is finished (then there is nothing to do)."""
-    row = db.execute(
+    taken = claim_many(db, work, [id], holder, work.run_after <= now(), *conditions)
+    return taken[0] if taken else None
+
+
+def claim_many(db: Connection, work: Work, ids: list[int], holder: str, *conditions: ColumnElement[bool]) -> list[Held]:
+    """Take those of the waiting rows that the conditions allow, each with a fence of its own, in the order of their ids."""
+    rows = db.execute(
         update(work)
-        .where(work.id == id, work.state == "waiting", work.run_after <= now(), *conditions)
+        .where(work.id.in_(ids), work.state == "waiting", *conditions)
         .values(
             state="running", fence=work.fence + 1, attempt=work.attempt + 1, holder=holder, lease_until=now(LEASE_S), rung_at=None
         )
-        .returning(work.fence, work.attempt)
-    ).first()
-    return None if row is None else Held(work, id, row.fence, row.attempt)
+        .returning(work.id, work.fence, work.attempt)
+    )
+    return [Held(work, row.id, row.fence, row.attempt) for row in sorted(rows, key=lambda row: row.id)]
 
 
 def renew(db: Connection, held: Held, *, patient: bool = True) -> None:
@@ -52,6 +59,19 @@ def renew(db: Connection, held: Held, *, patient: bool = True) -> None:
     if not patient and db.dialect.name == "postgresql":
         db.execute(text("SET LOCAL lock_timeout = '2s'"))
     _held(db, held, {"lease_until": now(LEASE_S)})
+
+
+def still_ours(db: Connection, held: Iterable[Held]) -> list[Held]:
+    """Renew many of one kind and return those that are ours: nobody takes them before the end of this transaction."""
+    known = {(one.id, one.fence): one for one in held}
+    if not known:
+        return []
+    work = next(iter(known.values())).work
+    fenced = or_(*(and_(work.id == id, work.fence == fence) for id, fence in known))
+    renewed = update(work).where(fenced, work.state == "running").values(lease_until=now(LEASE_S))
+    return sorted(
+        (known[row.id, row.fence] for row in db.execute(renewed.returning(work.id, work.fence))), key=lambda one: one.id
+    )
 
 
 def finish(db: Connection, held: Held, state: str, **values: Any) -> None:

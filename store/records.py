@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from store.models import Record
 from store.types import now
@@ -13,11 +15,15 @@ from store.types import now
 
 @dataclass(frozen=True)
 class Kept:
-    """`after_id` is the copy that stands now, `before_id` the one before it; `changed` when this call added it."""
+    """`after_id` is the copy that stands now, `before_id` the one before it; `changed` when this call added it.
+
+    `gone`: that copy is marked deleted, and this read was not believed.
+    """
 
     before_id: int | None
     after_id: int
     changed: bool
+    gone: bool = False
 
 
 def newest(db: Connection, connector: str, resource: str, record_id: str) -> Any | None:
@@ -28,30 +34,73 @@ def get(db: Connection, id: int) -> Any | None:
     return db.execute(select(Record.__table__).where(Record.id == id)).first()
 
 
-def keep(db: Connection, copy: dict[str, Any]) -> Kept:
+def alone(db: Connection, connector: str, resource: str, record_ids: Iterable[str]) -> None:
+    """Nobody else keeps a copy of these records until the end of the transaction, in an order that all keep to.
+
+    Two readers of one record must not both find it absent; SQLite has one writer anyway.
+    """
+    if db.dialect.name != "postgresql":
+        return
+    keys = [f"{connector}/{resource}/{id}" for id in record_ids]
+    ordered = "SELECT hashtextextended(key, 0) AS h FROM unnest(CAST(:keys AS text[])) AS key ORDER BY h"
+    db.execute(text(f"SELECT count(pg_advisory_xact_lock(h)) FROM ({ordered}) AS locks"), {"keys": keys})  # noqa: S608
+
+
+def keep(db: Connection, copy: dict[str, Any], *, alive: bool = True) -> Kept:
     """Keep what was just read. `copy` holds the columns of `tieback_records` that Procore decides.
 
-    The same content adds no row; an older `updated_at` (a stale read) never replaces a newer one.
+    The same content adds no row; an older `updated_at` (a stale read) never replaces a newer one. A record that
+    was marked deleted and is there after all comes back as a new copy, unless `alive` is False: the read may be stale.
     """
     of = (copy["connector"], copy["resource"], copy["record_id"])
-    if db.dialect.name == "postgresql":
-        # Two readers of one record must not both find it absent; SQLite has one writer anyway.
-        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("/".join(of), 0))))
+    alone(db, *of[:2], [of[2]])
     known = list(db.execute(_copies(*of).limit(2)))
     last = known[0] if known else None
-    if last is not None and (last.record_hash == copy["record_hash"] or _older(copy["updated_at"], last.updated_at)):
-        db.execute(update(Record).where(Record.id == last.id).values(seen_at=now()))
-        return Kept(known[1].id if len(known) > 1 else None, last.id, False)
+    if last is not None:
+        gone = last.deleted_at is not None
+        same = last.record_hash == copy["record_hash"] and not (gone and alive)
+        if same or (gone and not alive) or _older(copy["updated_at"], last.updated_at):
+            db.execute(update(Record).where(Record.id == last.id).values(seen_at=now()))
+            return Kept(known[1].id if len(known) > 1 else None, last.id, False, gone)
     id = db.scalar(insert(Record).values(copy).returning(Record.id))
     assert id is not None
     return Kept(last.id if last else None, id, True)
 
 
-def mark_deleted(db: Connection, connector: str, resource: str, record_id: str, at: Any) -> None:
-    """Evidence of deletion on the newest copy; a copy that is there stays."""
+def before(db: Connection, copy: Any) -> int | None:
+    """The copy before this one."""
+    of = (copy.connector, copy.resource, copy.record_id)
+    return db.scalar(_copies(*of).with_only_columns(Record.id).where(Record.id < copy.id).limit(1))
+
+
+def known_ids(db: Connection, connector: str, resource: str, project_id: str, limit: int) -> list[str]:
+    """The ids of a project's records of which we have a copy, the ones read last first."""
+    there = (Record.connector == connector, Record.resource == resource, Record.project_id == project_id)
+    ids = select(Record.record_id).where(*there).group_by(Record.record_id).order_by(func.max(Record.id).desc())
+    return list(db.scalars(ids.limit(limit)))
+
+
+def mark_deleted(db: Connection, connector: str, resource: str, record_id: str, at: dt.datetime | None = None) -> bool:
+    """Evidence of deletion at a time, or now, on the newest copy; the copy stays. True when it was not marked before.
+
+    A copy that changed after `at` was restored meanwhile, and a record that is there is not deleted.
+    """
     last = newest(db, connector, resource, record_id)
-    if last is not None and last.deleted_at is None:
-        db.execute(update(Record).where(Record.id == last.id).values(deleted_at=at))
+    at = at or db.scalar(select(now()))
+    assert at is not None
+    if last is None or last.deleted_at is not None or younger(last.updated_at, at):
+        return False
+    db.execute(update(Record).where(Record.id == last.id).values(deleted_at=at))
+    return True
+
+
+def younger(updated_at: str | None, moment: dt.datetime) -> bool:
+    """True when `updated_at` lies after the moment by the second, which is what Procore counts it in."""
+    try:
+        found = dt.datetime.fromisoformat(updated_at) if updated_at else None
+    except ValueError:
+        return False
+    return found is not None and found.tzinfo is not None and found > moment.replace(microsecond=0)
 
 
 def _copies(connector: str, resource: str, record_id: str) -> Select[Any]:

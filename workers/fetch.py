@@ -1,4 +1,4 @@
-"""Reading a changed record once for all runs that wait for it.
+"""Reading changed records once for all runs that wait for them, many at a time where their list allows it.
 
 The first answer may be stale or half-written, so a copy that is as it was, or older than the event, is
 read again after 2 s and after 60 s. A record that is not there yet is looked for for about a minute.
@@ -6,172 +6,245 @@ read again after 2 s and after 60 s. A record that is not there yet is looked fo
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
+from contextlib import ExitStack
 from typing import Any
 
-from sqlalchemy import Connection
-
 from config import failpoints
-from config.errors import ConfigError, Permanent, Transient
+from config.errors import ConfigError, LostLease, Permanent, Transient
 from config.logs import about
-from connectors import catalogue
-from store import calls, fetches, leases, records
-from store.leases import Held
-from store.records import Kept
-from store.session import retrying, writing
+from connectors.kinds.procore_dmsa import Procore
+from connectors.reading import Json
+from store import calls, fetches, leases, records, unavailable
+from store.session import reading, retrying, writing
+from workers import access, copying, families, planner
 from workers.desk import Desk
-from workers.pausing import LOOK_AGAIN_S, paused_reason
+from workers.planner import Batch, Taken
 
 log = logging.getLogger("tieback.fetch")
 
-REREAD_AFTER_S = (2.0, 60.0)
 ABSENT_AFTER_S = (2.0, 10.0, 50.0)
 ATTEMPTS = 24  # with the waits below nearly four hours: an outage of Procore's fails nothing
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 900.0
+# So many that the list does not show are read alone at once; of more, all are looked for again together.
+ALONE_AT_ONCE = 5
+UNCOUNTED = ("quota", "http_429")
 
 
 def fetch(desk: Desk, fetch_id: int) -> None:
-    """Read one record and release the runs that wait for it; silently nothing when it is not due."""
+    """Read one record, and those that may be read with it, and release the runs that wait; nothing when it is not due."""
     claimed_at = time.monotonic()
-    with writing(desk.engine) as db:
-        held = fetches.claim(db, fetch_id, desk.holder)
-        if held is None:
-            return
-        row = fetches.get(db, fetch_id)
-        desk.loaded.fresh(db)
+    batch = _take(desk, fetch_id)
+    if batch is None:
+        return
     failpoints.hit("fetch.claimed")
-    if desk.loaded.paused(row.connector):
-        _put_aside(desk, held, row)
-        return
     desk.call_log.take()
-    with desk.keeper.holding(held, claimed_at):
-        _read(desk, held, row)
+    with ExitStack() as stack:
+        for one in batch.taken:
+            stack.enter_context(desk.keeper.holding(one.held, claimed_at))
+        left = copying.release_covered(desk, batch)
+        if left:
+            _read(desk, Batch(left, batch.by_list, batch.probes))
 
 
-def _read(desk: Desk, held: Held, row: Any) -> None:
+@retrying
+def _take(desk: Desk, fetch_id: int) -> Batch | None:
+    with writing(desk.engine) as db:
+        return planner.take(desk, db, fetch_id)
+
+
+def _read(desk: Desk, batch: Batch) -> None:
+    if len(batch.taken) == 1 or not batch.by_list:
+        _each_alone(desk, batch)
+        return
     try:
-        desk.keeper.still_mine(held)
-        body = desk.loaded.procore(row.connector, row.lane).get(
-            row.resource, row.record_id, project_id=row.project_id or None, parent=(row.parent or {}).get("id") or None
-        )
-        failpoints.hit("fetch.read")
+        missing = _together(desk, batch)
     except Transient as error:
-        _try_later(desk, held, row, error)
+        _try_later(desk, batch.taken, error)
     except Permanent as error:
-        if error.kind == "http_404" and row.reread < len(ABSENT_AFTER_S):
-            _again(desk, held, row, ABSENT_AFTER_S[row.reread], "not there yet")
-        else:
-            _give_up(desk, held, row, error)
-    except ConfigError as error:  # such as an event without the project that the path needs
-        _give_up(desk, held, row, Permanent(str(error), kind="config"))
+        _list_refused(desk, batch, error)
+    except ConfigError:  # the list cannot be asked for: the same is said of each
+        _each_alone(desk, batch)
     else:
-        _keep(desk, held, row, body)
+        _not_listed(desk, batch, missing)
 
 
-@retrying
-def _keep(desk: Desk, held: Held, row: Any, body: dict[str, Any]) -> None:
-    resource = catalogue.resource(row.resource)
-    assert resource is not None
-    copy = {
-        "connector": row.connector,
-        "resource": resource.name,
-        "company_id": row.company_id,
-        "project_id": row.project_id or _project_in(body),
-        "record_id": row.record_id,
-        "record_hash": catalogue.record_hash(resource, body),
-        "updated_at": body.get("updated_at") if isinstance(body.get("updated_at"), str) else None,
-        "body": body,
-        "event_id": row.event_id,
-    }
-    with writing(desk.engine) as db:
-        kept = records.keep(db, copy)
-        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
-        wait_s = _reread_in(row, kept, copy["updated_at"])
-        released = _finish(db, held, row, kept, wait_s)
-        following = fetches.next_of_record(db, row)
-        failpoints.hit("fetch.before_commit")
-    desk.call_log.take()
-    failpoints.hit("fetch.after_commit")
-    for run_id, lane in released:
-        desk.doorbell.ring("run", [run_id], lane)
-    if following is not None:
-        desk.doorbell.ring("fetch", [following], row.lane)
-    log.info(
-        "record.read", extra=about(fetch=row.id, resource=row.resource, id=row.record_id, changed=kept.changed, again_in_s=wait_s)
-    )
+def _each_alone(desk: Desk, batch: Batch) -> None:
+    for one in batch.taken:
+        _alone(desk, batch, one)
 
 
-def _finish(db: Connection, held: Held, row: Any, kept: Kept, wait_s: float | None) -> list[tuple[int, str]]:
-    if wait_s is None:
-        released = fetches.release_runs(db, row.id, kept.before_id, kept.after_id)
-        leases.finish(db, held, "ok")
-        return released
-    reason = "the copy is not newer than the event"
-    fetches.put_back(db, held, row, wait_s, counts=False, reread=row.reread + 1, reason=reason)
-    return []
+def _together(desk: Desk, batch: Batch) -> list[Taken]:
+    """One request of the list; returns what it does not show."""
+    for one in batch.taken:
+        desk.keeper.still_mine(one.held)
+    wanted = {one.row.record_id: one for one in batch.taken}
+    found = _procore(desk, batch).many(batch.row.resource, list(wanted), batch.row.project_id or None)
+    failpoints.hit("fetch.read")
+    copying.keep(desk, batch, [(wanted[id], body) for id, body in found.items()], listed=True)
+    return [one for id, one in wanted.items() if id not in found]
 
 
-def _reread_in(row: Any, kept: Kept, updated_at: str | None) -> float | None:
-    """Seconds until the record should be read again; None when this copy will do."""
-    if kept.changed or row.reread >= len(REREAD_AFTER_S):
-        return None
-    if _newer(updated_at, row.newest):
-        return None  # nothing changed because an earlier read has seen this change already
-    return REREAD_AFTER_S[row.reread]
+def _not_listed(desk: Desk, batch: Batch, missing: list[Taken]) -> None:
+    """Perhaps they are not there yet, gone, or only not shown: their own pages tell."""
+    early = [one for one in missing if one.row.reread < len(ABSENT_AFTER_S)]
+    if len(early) > ALONE_AT_ONCE:
+        _again(desk, early, "its list does not show it yet")
+        missing = [one for one in missing if one not in early]
+    for one in missing:
+        _alone(desk, batch, one)
 
 
-def _newer(updated_at: str | None, event_at: dt.datetime) -> bool:
-    """True when the copy is younger than the event by the second that Procore's `updated_at` counts in."""
-    if updated_at is None:
-        return False
+def _list_refused(desk: Desk, batch: Batch, error: Permanent) -> None:
+    """No access at all, or only not like this: then each record is read by itself."""
+    log.warning("list.refused", extra=about(resource=batch.row.resource, count=len(batch.taken), error=error))
     try:
-        moment = dt.datetime.fromisoformat(updated_at)
-    except ValueError:
-        return False
-    return moment.tzinfo is not None and moment > event_at.replace(microsecond=0)
-
-
-def _project_in(body: dict[str, Any]) -> str:
-    """A record that names its project tells it to events that do not."""
-    project = body.get("project")
-    return str(project["id"]) if isinstance(project, dict) and project.get("id") else str(body.get("project_id") or "")
-
-
-@retrying
-def _put_aside(desk: Desk, held: Held, row: Any) -> None:
-    with writing(desk.engine) as db:
-        fetches.put_back(db, held, row, LOOK_AGAIN_S, counts=False, reason=paused_reason(row.connector))
-
-
-@retrying
-def _again(desk: Desk, held: Held, row: Any, wait_s: float, reason: str) -> None:
-    with writing(desk.engine) as db:
-        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
-        fetches.put_back(db, held, row, wait_s, counts=False, reread=row.reread + 1, reason=reason)
-
-
-@retrying
-def _try_later(desk: Desk, held: Held, row: Any, error: Transient) -> None:
-    if held.attempt >= ATTEMPTS and error.kind not in ("quota", "http_429"):
-        _give_up(desk, held, row, Permanent(f"{error} (tried {held.attempt} times)", kind=error.kind))
+        closed = access.disconnected(error) if error.kind == "disconnected" else access.closed(_procore(desk, batch), batch.row)
+    except Transient as trouble:
+        _try_later(desk, batch.taken, trouble)
         return
-    wait_s = error.retry_after_s or min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (held.attempt - 1))
-    counts = error.kind not in ("quota", "http_429")
-    with writing(desk.engine) as db:
-        calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
-        fetches.put_back(db, held, row, wait_s, counts=counts, reason=str(error)[:500])
+    except Permanent as trouble:
+        closed = access.disconnected(trouble)
+    if closed is not None:
+        _close(desk, batch.taken, closed)
+        return
+    _each_alone(desk, batch)
+
+
+def _alone(desk: Desk, batch: Batch, one: Taken) -> None:
+    """One record by its own page; whatever comes of it is the record's alone."""
+    try:
+        desk.keeper.still_mine(one.held)
+        body = _shown(desk, batch, one.row)
+        failpoints.hit("fetch.read")
+        copying.keep(desk, batch, [(one, body)], listed=False)
+    except Transient as error:
+        _try_later(desk, [one], error)
+    except Permanent as error:
+        _refused(desk, batch, one, error)
+    except ConfigError as error:  # such as an event without the project that the path needs
+        _give_up(desk, one, Permanent(str(error), kind="config"))
+    except LostLease as error:  # the others of the batch are still ours
+        log.info("lease.lost", extra=about(fetch=one.row.id, error=error))
+
+
+def _shown(desk: Desk, batch: Batch, row: Any) -> Json:
+    """Raises: as `Procore.get` and `families.possible` do."""
+    procore, project = _procore(desk, batch), row.project_id or None
+    with reading(desk.engine) as db:
+        *others, last = families.possible(db, row)
+    for parent in others:
+        try:
+            body = procore.get(row.resource, row.record_id, project_id=project, parent=parent)
+        except Permanent as error:
+            if error.kind != "http_404":
+                raise
+        else:
+            _remember(desk, row, parent)
+            return body
+    return procore.get(row.resource, row.record_id, project_id=project, parent=last)
 
 
 @retrying
-def _give_up(desk: Desk, held: Held, row: Any, error: Permanent) -> None:
-    absent = error.kind == "http_404"
+def _remember(desk: Desk, row: Any, parent: str | None) -> None:
+    """The next event of this record need not search."""
+    with writing(desk.engine) as db:
+        fetches.found_parent(db, row.id, parent)
+
+
+def _refused(desk: Desk, batch: Batch, one: Taken, error: Permanent) -> None:
+    if error.kind == "disconnected":
+        _close(desk, [one], access.disconnected(error))
+        return
+    if error.kind not in access.REFUSED:
+        _give_up(desk, one, error)
+        return
+    if error.kind == "http_404" and one.row.reread == 0 and not _deleted(desk, one.row):
+        _again(desk, [one], "not there yet")
+        return
+    try:
+        closed = access.closed(_procore(desk, batch), one.row)
+    except Transient as trouble:
+        _try_later(desk, [one], trouble)
+        return
+    except Permanent as trouble:
+        closed = access.disconnected(trouble)
+    if closed is not None:
+        _close(desk, [one], closed)
+    elif error.kind == "http_404" and one.row.reread < len(ABSENT_AFTER_S) and not _deleted(desk, one.row):
+        _again(desk, [one], "not there yet")
+    else:
+        _give_up(desk, one, error)
+
+
+def _deleted(desk: Desk, row: Any) -> bool:
+    """A delete event has told us already, so one 404 is enough."""
+    with reading(desk.engine) as db:
+        copy = records.newest(db, row.connector, row.resource, row.record_id)
+    return copy is not None and copy.deleted_at is not None
+
+
+def _procore(desk: Desk, batch: Batch) -> Procore:
+    return desk.loaded.procore(batch.row.connector, batch.row.lane)
+
+
+@retrying
+def _close(desk: Desk, taken: list[Taken], closed: access.Closed) -> None:
+    connector = taken[0].row.connector
+    project_id, resource, reason = closed
+    with writing(desk.engine) as db:
+        shut = unavailable.close(db, connector, project_id, resource, reason[:500])
+        ours = set(leases.still_ours(db, [one.held for one in taken]))
+        calls.log_calls(db, desk.call_log.shown(fetch_id=taken[0].row.id))
+        planner.put_off(db, [one for one in taken if one.held in ours], shut)
+    desk.call_log.take()
+    log.warning("access.lost", extra=about(connector=connector, project=project_id, resource=resource, reason=reason))
+
+
+@retrying
+def _again(desk: Desk, taken: list[Taken], reason: str) -> None:
+    with writing(desk.engine) as db:
+        calls.log_calls(db, desk.call_log.shown(fetch_id=taken[0].row.id))
+        ours = set(leases.still_ours(db, [one.held for one in taken]))
+        for one in taken:
+            if one.held in ours:
+                wait_s = ABSENT_AFTER_S[one.row.reread]
+                fetches.put_back(db, one.held, one.row, wait_s, counts=False, reread=one.row.reread + 1, reason=reason)
+    desk.call_log.take()
+
+
+@retrying
+def _try_later(desk: Desk, taken: list[Taken], error: Transient) -> None:
+    with writing(desk.engine) as db:
+        calls.log_calls(db, desk.call_log.shown(fetch_id=taken[0].row.id))
+        ours = set(leases.still_ours(db, [one.held for one in taken]))
+        for one in taken:
+            if one.held not in ours:
+                continue
+            if one.held.attempt >= ATTEMPTS and error.kind not in UNCOUNTED:
+                message = f"{error} (tried {one.held.attempt} times)"
+                fault = {"step": None, "kind": error.kind, "message": message}
+                fetches.give_up(db, one.held, one.row, "failed", message, fault)
+                continue
+            wait_s = error.retry_after_s or min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (one.held.attempt - 1))
+            counts = error.kind not in UNCOUNTED
+            fetches.put_back(db, one.held, one.row, wait_s, counts=counts, reason=str(error)[:500])
+    desk.call_log.take()
+
+
+@retrying
+def _give_up(desk: Desk, one: Taken, error: Permanent) -> None:
+    """A 404 that lasted, while the rest of its list can be read, is evidence that the record was deleted."""
+    row, absent = one.row, error.kind == "http_404"
     with writing(desk.engine) as db:
         calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
-        fault = {"step": None, "kind": error.kind, "message": str(error)}
-        reason = "the record is gone, or we may not see it (404)" if absent else str(error)[:500]
-        fetches.close_runs(db, row.id, "skipped" if absent else "failed", reason, None if absent else fault)
-        leases.finish(db, held, "failed", reason=str(error)[:500])
+        if absent:
+            fetches.give_up(db, one.held, row, "skipped", "the record is gone, or we may not see it (404)")
+            records.mark_deleted(db, row.connector, row.resource, row.record_id)
+        else:
+            fault = {"step": None, "kind": error.kind, "message": str(error)}
+            fetches.give_up(db, one.held, row, "failed", str(error), fault)
+    desk.call_log.take()
     log.warning("record.unreadable", extra=about(fetch=row.id, resource=row.resource, id=row.record_id, error=error))

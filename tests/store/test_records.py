@@ -81,3 +81,34 @@ def test_a_deletion_is_noted_on_the_newest_copy_only_and_once(engine: Engine) ->
         records.mark_deleted(db, "acme", "RFIs", "1", first + dt.timedelta(days=1))
         records.mark_deleted(db, "acme", "RFIs", "never seen", first)
         assert [row.deleted_at for row in db.execute(select(Record.deleted_at).order_by(Record.id))] == [None, first]
+
+
+def test_a_record_that_is_there_after_all_comes_back_as_a_new_copy(engine: Engine) -> None:
+    first = keep(engine, "a")
+    with writing(engine) as db:
+        assert records.mark_deleted(db, "acme", "RFIs", "1")
+    again = keep(engine, "a")
+    assert (again.before_id, again.changed) == (first.after_id, True)
+    with reading(engine) as db:
+        copy = records.newest(db, "acme", "RFIs", "1")
+        assert copy is not None
+        assert copy.deleted_at is None
+        assert records.before(db, copy) == first.after_id
+
+
+def test_an_answer_that_may_be_from_before_the_deletion_is_not_believed(engine: Engine) -> None:
+    keep(engine, "a")
+    with writing(engine) as db:
+        records.mark_deleted(db, "acme", "RFIs", "1")
+        copy: dict[str, Any] = {
+            "connector": "acme", "resource": "RFIs", "company_id": COMPANY, "project_id": PROJECT, "record_id": "1",
+            "record_hash": "b", "updated_at": None, "body": {}, "event_id": None,
+        }  # fmt: skip
+        kept = records.keep(db, copy, alive=False)
+    assert (kept.changed, kept.gone) == (False, True)
+
+
+def test_a_deletion_from_before_the_copy_changed_is_no_evidence(engine: Engine) -> None:
+    keep(engine, "a", "2026-03-02T00:00:00Z")
+    with writing(engine) as db:
+        assert not records.mark_deleted(db, "acme", "RFIs", "1", dt.datetime(2026, 3, 1, tzinfo=dt.UTC))

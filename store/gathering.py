@@ -1,0 +1,134 @@
+"""When a changed record is read: at once, or together with others of its project and resource.
+
+The first goes at once. What follows within two seconds is gathered, so that one request may read a hundred;
+events that came in those seconds and are not sorted yet belong to them too, however slow the sorting is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from store import leases
+from store.leases import Held
+from store.models import Delivery, Fetch, Record, Run
+from store.types import now
+
+GATHER_S = 2.0
+MOST = 100
+# Deliveries that wait to be sorted, and a flow of events that goes on, hold a batch up no longer than this.
+PATIENCE_S = 20.0
+# So many within two seconds are a flow: there a fuller batch is worth more than a second.
+FLOW = 10
+# A project that was just created is complete only after 5 to 15 s. Source: recordings of v4.0 hooks by others.
+FIRST_READ_AFTER_S = {"Projects": 10.0}
+
+
+def wait_s(db: Connection, values: Mapping[str, Any]) -> float:
+    """In how many seconds a record that an event names is to be read; `values` are the columns of its fetch."""
+    late = FIRST_READ_AFTER_S.get(values["resource"], 0.0)
+    if late and not _known(db, values):
+        return late
+    if _is_first(db, values):
+        return 0.0
+    # The hundredth makes its batch due. When two sorters count past each other it is the two seconds that do.
+    waiting = select(Fetch.id).where(*_group(values), Fetch.state == "waiting", Fetch.run_after <= now(GATHER_S))
+    count = db.scalar(select(func.count()).select_from(waiting.limit(10 * MOST).subquery())) or 0
+    return 0.0 if count % MOST == MOST - 1 else GATHER_S
+
+
+def hold(db: Connection, id: int, again_s: float, batches: Callable[[str], bool] = lambda _resource: True) -> bool:
+    """True when a gathered fetch is not to be read yet: it is not due, deliveries of its two seconds wait to be sorted,
+    or others keep coming in a dense flow of a resource that `batches`.
+
+    Then the whole batch is put off. Never the first of a group, and never one that was tried before.
+    """
+    row = db.execute(select(Fetch.__table__, now().label("here")).where(Fetch.id == id, *_FRESH)).first()
+    if row is None or row.run_after is None or row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2):
+        return False
+    if row.run_after > row.here:
+        return True
+    batch = (*_group(dict(row._mapping)), *_FRESH)
+    count, oldest = db.execute(select(func.count(), func.min(Fetch.created_at)).where(*batch)).one()
+    if count >= MOST or row.here - oldest > timedelta(seconds=PATIENCE_S):
+        return False
+    lately = db.scalar(select(func.count()).select_from(Fetch).where(*batch, Fetch.created_at > now(-GATHER_S))) or 0
+    flows = lately >= FLOW and batches(row.resource)
+    if not flows and not _more_to_come(db, row.connector, oldest):
+        return False
+    db.execute(update(Fetch).where(*batch, Fetch.run_after <= now(again_s)).values(run_after=now(again_s), rung_at=None))
+    return True
+
+
+def siblings(db: Connection, row: Any) -> dict[int, set[int]]:
+    """What may be read together with `row`: the others of its group that are due or being gathered, at most 99.
+
+    Each with the versions of the automations that wait for it.
+    """
+    with_it = or_(Fetch.run_after <= now(), and_(Fetch.run_after <= now(GATHER_S), *_FRESH))
+    wanted = select(Fetch.id).where(*_group(dict(row._mapping)), Fetch.state == "waiting", Fetch.parent.is_(None), with_it)
+    ids = list(db.scalars(wanted.order_by(Fetch.id).limit(MOST - 1).with_for_update(skip_locked=True)))
+    return waiting_versions(db, ids)
+
+
+def waiting_versions(db: Connection, ids: list[int]) -> dict[int, set[int]]:
+    """For each fetch the versions of the automations whose runs wait for it."""
+    found: dict[int, set[int]] = {id: set() for id in ids}
+    blocked = (Run.fetch_id.in_(ids), Run.state == "waiting", Run.run_after.is_(None))
+    for run in db.execute(select(Run.fetch_id, Run.version_id).where(*blocked).distinct()):
+        found[run.fetch_id].add(run.version_id)
+    return found
+
+
+def claim(db: Connection, ids: Iterable[int], holder: str) -> list[tuple[Held, Any]]:
+    """Take these with their rows, but for what somebody else reads right now."""
+    held = {one.id: one for one in leases.claim_many(db, Fetch, list(ids), holder, not_being_read())}
+    rows = db.execute(select(Fetch.__table__).where(Fetch.id.in_(held)).order_by(Fetch.id))
+    return [(held[row.id], row) for row in rows]
+
+
+def not_being_read() -> ColumnElement[bool]:
+    """The same record is not being read right now: the later read must end later."""
+    other = aliased(Fetch)
+    same = (other.connector == Fetch.connector, other.resource == Fetch.resource, other.record_id == Fetch.record_id)
+    return ~exists().where(*same, other.state == "running")
+
+
+_GROUP = ("connector", "resource", "project_id", "lane")
+_FRESH = (Fetch.state == "waiting", Fetch.attempt == 0, Fetch.reread == 0)
+
+
+def _group(values: Mapping[str, Any]) -> tuple[ColumnElement[bool], ...]:
+    return tuple(getattr(Fetch, name) == value for name, value in zip(_GROUP, _key(values), strict=True))
+
+
+def _key(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(values.get(name, "webhook" if name == "lane" else "")) for name in _GROUP)
+
+
+def _is_first(db: Connection, values: Mapping[str, Any]) -> bool:
+    """Nothing else of the group waits to be read, and nothing came in the last two seconds."""
+    if db.dialect.name == "postgresql":
+        # Of several that are sorted at the same moment only one is the first; the others need not wait for it to know.
+        lock = func.pg_try_advisory_xact_lock(func.hashtextextended("fetch/" + "/".join(_key(values)), 0))
+        if not db.scalar(select(lock)):
+            return False
+    lately = and_(Fetch.state != "waiting", Fetch.created_at > now(-GATHER_S))
+    active = select(Fetch.id).where(*_group(values), or_(lately, and_(*_FRESH)))
+    return db.scalar(active.limit(1)) is None
+
+
+def _known(db: Connection, values: Mapping[str, Any]) -> bool:
+    same = (Record.connector == values["connector"], Record.resource == values["resource"])
+    return db.scalar(select(Record.id).where(*same, Record.record_id == values["record_id"]).limit(1)) is not None
+
+
+def _more_to_come(db: Connection, connector: str, since: Any) -> bool:
+    """The oldest unsorted delivery decides: they are sorted in the order in which they came."""
+    unsorted = select(Delivery.received_at).where(Delivery.connector == connector, Delivery.state == "received")
+    oldest = db.scalar(unsorted.order_by(Delivery.id).limit(1))
+    return oldest is not None and oldest <= since + timedelta(seconds=GATHER_S)
