@@ -5,16 +5,19 @@ A line names the thing and its ids: `log.info("run.failed", extra=about(run=812,
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 import logging
 import sys
-import urllib.parse
+import threading
+from contextlib import suppress
+from types import TracebackType
 from typing import Any
 
+from config.hiding import hide as hide
+from config.hiding import scrub as scrub
+
 MAX_FIELD = 2000
-_secrets: frozenset[str] = frozenset()
 
 
 def about(**fields: Any) -> dict[str, Any]:
@@ -22,36 +25,24 @@ def about(**fields: Any) -> dict[str, Any]:
     return {"tieback": fields}
 
 
-def hide(secret: str) -> None:
-    """Never let this value through, raw, base64 or URL-encoded. Short values are not registered: they would blank common text."""
-    global _secrets
-    if len(secret) >= 12:
-        # Replaced, never changed in place: another thread may be reading it.
-        _secrets |= {secret, base64.b64encode(secret.encode()).decode(), urllib.parse.quote(secret, safe="")}
-
-
-def scrub(text: str) -> str:
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, "***")
-    return text
-
-
 class Line(logging.Formatter):
     """JSON with escaped control, bidi and non-ASCII signs; exceptions as type, sentence and place, without locals."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
-        fields = {"at": moment, "level": record.levelname.lower(), "event": record.getMessage()}
+        fields = {"at": moment, "level": record.levelname.lower(), "event": _plain(record.getMessage())}
         fields.update({name: _plain(value) for name, value in getattr(record, "tieback", {}).items()})
         if record.exc_info and record.exc_info[1] is not None:
-            fields["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
-            fields["trace"] = " < ".join(_places(record.exc_info[1]))
-        return scrub(json.dumps({k: v[:MAX_FIELD] if isinstance(v, str) else v for k, v in fields.items()}, ensure_ascii=True))
+            fields["error"] = _plain(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
+            fields["trace"] = _plain(" < ".join(_places(record.exc_info[1])))
+        return json.dumps(fields, ensure_ascii=True)
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    # Scrubbed before it is cut (half a secret is not found) and before JSON puts escapes into it.
+    return scrub(str(value))[:MAX_FIELD]
 
 
 def _places(error: BaseException) -> list[str]:
@@ -64,9 +55,19 @@ def _places(error: BaseException) -> list[str]:
     return places[::-1][:12]
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Standard error, where a line that cannot be made says so without showing what it was made of."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        # The library would print the arguments of the call, unscrubbed.
+        place = f"{record.filename}:{record.lineno}"
+        with suppress(OSError, ValueError):  # nobody reads standard error any more
+            self.stream.write(json.dumps({"level": "error", "event": "log.unwritable", "at_line": place}) + "\n")
+
+
 def start(level: str) -> None:
-    """Send everything to standard error in our form."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send everything to standard error in our form, also what nobody caught."""
+    handler = _Stderr(sys.stderr)
     handler.setFormatter(Line())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -74,3 +75,12 @@ def start(level: str) -> None:
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # six lines for each refused connection; we say it in one
     for noisy in ("dramatiq", "alembic", "urllib3", "waitress.queue"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Python would print the text of the whole chain of errors as it is."""
+    if error is None or issubclass(kind, (KeyboardInterrupt, SystemExit)):
+        return
+    logging.getLogger("tieback").critical("uncaught", exc_info=(kind, error, trace))

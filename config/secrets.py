@@ -1,6 +1,7 @@
 """Secrets: never shown, never stored in clear, only referred to.
 
 A `Secret` prints as `***`. A connector file refers to one as `${env:NAME}` or `${file:PATH}`.
+Whatever secret passes here is hidden from every log line and error from then on.
 What must rest in the database is sealed with AES-256-GCM: the value carries the id of its key,
 the associated data is `table/column/row`, so a ciphertext moved to another row does not open.
 """
@@ -8,15 +9,22 @@ the associated data is `table/column/row`, so a ciphertext moved to another row 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.errors import ConfigError
+from config.hiding import hide
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]+)\}\Z")
+_KEY_ID = re.compile(r"[0-9a-f]{8}\Z")
 
 
 class Secret:
@@ -59,18 +67,30 @@ def resolve(reference: str, env: Mapping[str, str], folder: Path, where: str) ->
     if match is None:
         raise ConfigError(f"{where}: a secret is written as ${{env:NAME}} or ${{file:PATH}}, never in clear.")
     kind, name = match.groups()
-    if kind == "env":
-        if not env.get(name):
-            raise ConfigError(f"{where}: the environment variable {name} is not set. Set it, or put it into tieback.env.")
-        return Secret(env[name])
+    value = _of_environment(name, env, where) if kind == "env" else _of_file(name, folder, where)
+    hide(value)
+    return Secret(value)
+
+
+def _of_environment(name: str, env: Mapping[str, str], where: str) -> str:
+    if not env.get(name):
+        raise ConfigError(f"{where}: the environment variable {name} is not set. Set it, or put it into tieback.env.")
+    # Python keeps bytes that are no UTF-8 as lone surrogates, which nothing can send.
+    if any("\ud800" <= sign <= "\udfff" for sign in env[name]):
+        raise ConfigError(f"{where}: the environment variable {name} is not UTF-8 text. Set it again.")
+    return env[name]
+
+
+def _of_file(name: str, folder: Path, where: str) -> str:
     try:
         value = (folder / name).read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"{where}: the secret file {name} cannot be read ({reason}). Create it in {folder}.") from error
+        # Without the cause: that error carries the bytes of the file.
+        raise ConfigError(f"{where}: the secret file {name} cannot be read ({reason}). Create it in {folder}.") from None
     if not value:
         raise ConfigError(f"{where}: the secret file {name} is empty.")
-    return Secret(value)
+    return value
 
 
 def new_key() -> str:
@@ -86,25 +106,36 @@ class Box:
 
         self._ciphers = {hashlib.sha256(b"tieback-key:" + key).hexdigest()[:8]: AESGCM(key) for key in keys}
         self._first = next(iter(self._ciphers))
+        for key in keys:
+            hide(base64.urlsafe_b64encode(key).decode())
+            hide(base64.b64encode(key).decode())
 
     def seal(self, secret: Secret, place: str) -> str:
         """`place` is `table/column/row`. Shape: `v1.<key id>.<base64 of nonce and ciphertext>`."""
+        hide(secret.reveal())
         nonce = os.urandom(12)
         sealed = self._ciphers[self._first].encrypt(nonce, secret.reveal().encode(), place.encode())
         return f"v1.{self._first}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, place: str) -> Secret:
-        """Raises: ConfigError when no key fits or the value was moved or altered."""
-        from cryptography.exceptions import InvalidTag
-
-        version, key_id, body = [*sealed.split(".", 2), "", ""][:3]
+        """Raises: ConfigError when no key fits or the value was moved or altered, whatever it is by now."""
+        version, key_id, body = [*str(sealed).split(".", 2), "", ""][:3]
         cipher = self._ciphers.get(key_id)
-        if version != "v1" or cipher is None:
+        if version != "v1" or not _KEY_ID.match(key_id):
+            raise ConfigError(f"{place}: the sealed value was altered or moved. Enter the secret again.")
+        if cipher is None:
             raise ConfigError(
                 f"{place}: sealed with the key {key_id}, which is not among TIEBACK_SECRET_KEYS. Add that key after the first."
             )
-        raw = base64.urlsafe_b64decode(body)
+        value = self._opened(cipher, body, place)
+        hide(value)
+        return Secret(value)
+
+    def _opened(self, cipher: AESGCM, body: str, place: str) -> str:
+        from cryptography.exceptions import InvalidTag
+
         try:
-            return Secret(cipher.decrypt(raw[:12], raw[12:], place.encode()).decode())
-        except InvalidTag:
+            raw = base64.b64decode(body, altchars=b"-_", validate=True)
+            return cipher.decrypt(raw[:12], raw[12:], place.encode()).decode()
+        except (InvalidTag, binascii.Error, ValueError):
             raise ConfigError(f"{place}: the sealed value was altered or moved. Enter the secret again.") from None

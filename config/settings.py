@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from config.errors import ConfigError
+from config.hiding import hide
 from config.problems import did_you_mean
 from config.secrets import new_key
 
@@ -173,6 +174,7 @@ def load(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Se
     var = folder / "var"
     if values["database_url"].startswith("sqlite:///") and not values["database_url"].startswith("sqlite:////"):
         values["database_url"] = f"sqlite:///{folder / values['database_url'].removeprefix('sqlite:///')}"
+    _hide_passwords(values["database_url"], values["broker_url"])
     values["site"] = site
     values["files_root"] = folder / values["files_root"]
     return Settings(**values, var=var, env=merged, sources=sources)
@@ -249,5 +251,19 @@ def _refuse_unknown(merged: Mapping[str, str], file: Path, from_file: Mapping[st
             raise ConfigError(f"{where}{name} is no setting of Tieback{mend}")
 
 
+_IN_QUERY = re.compile(r"(?<=password=)[^&]+")
+# Up to the last @, since a password may hold any sign, also unescaped.
+_BEFORE_HOST = re.compile(r"(://[^:/@]*:)(.+)@")
+
+
 def without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", text)
+    """A URL as it may be shown."""
+    return _BEFORE_HOST.sub(r"\1***@", _IN_QUERY.sub("***", text))
+
+
+def _hide_passwords(*urls: str) -> None:
+    for url in urls:
+        in_query = _IN_QUERY.findall(url)
+        for password in in_query + [found[2] for found in _BEFORE_HOST.finditer(_IN_QUERY.sub("***", url))]:
+            hide(password)
+            hide(unquote(password))

@@ -24,8 +24,16 @@ _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0
 # What C libraries take for an IPv4 address although people would not: 0x7f.1, 2130706433, 0177.0.0.1.
 _LOOKS_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # Oracle's metadata service is in it
 _CGNAT = ipaddress.ip_network("100.64.0.0/10")
 _ULA = ipaddress.ip_network("fc00::/7")
+# The only block that IANA has given out as global unicast; all else is special, retired or not in use.
+_GLOBAL6 = ipaddress.ip_network("2000::/3")
+# What clouds answer credentials on outside the local link: AWS and GCP over IPv6, Alibaba, Azure. Source: their documentation.
+_METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,11 @@ def origin(url: str, where: str, *, private: bool = False, listed: bool = False)
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError(f"{where}: {url} is not a URL. Write https://host or https://host:port.") from None
+        raise ConfigError(f"{where}: that is not a URL. Write https://host or https://host:port.") from None
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ConfigError(f"{where}: a URL begins with https:// and a host name, such as https://erp.example.com.")
+    if port == 0 or "%" in parts.netloc:
+        raise ConfigError(f"{where}: the URL has port 0 or a % in its host. Write a plain host and a port from 1 to 65535.")
     if "@" in parts.netloc:
         raise ConfigError(f"{where}: a URL holds no user or password. Give them as a header, by reference.")
     if parts.query or parts.fragment:
@@ -117,11 +127,14 @@ def refusal(address: Address, private: bool) -> str | None:
     inner = _inner(address)
     if inner.is_link_local:
         return "a link-local address (cloud metadata lives there); nothing may connect to it"
+    if inner in _METADATA:
+        return "an address where a cloud gives out credentials; nothing may connect to it"
     if inner.is_multicast or inner.is_unspecified:
         return "a multicast or unspecified address; nothing may connect to it"
     if _is_private(inner):
         return None if private else "a private address. If that is meant, write `private: true` into its file"
-    return None if inner.is_global else "a reserved address; nothing may connect to it"
+    usable = inner.is_global and (inner not in _PROTOCOLS if inner.version == 4 else inner in _GLOBAL6)
+    return None if usable else "a reserved address; nothing may connect to it"
 
 
 def _is_private(address: Address) -> bool:
@@ -135,12 +148,13 @@ def _rfc1918(address: ipaddress.IPv4Address) -> bool:
 
 
 def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one carries (mapped, 6to4, NAT64), which is where packets end up."""
+    """The IPv4 address that an IPv6 one carries (mapped, compatible, 6to4, NAT64), which is where packets end up."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped or address.sixtofour:
         return address.ipv4_mapped or address.sixtofour or address
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address
+    carries = address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1)
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if carries else address
 
 
 def checked_addresses(at: Origin, resolver: Resolver = resolve) -> list[str]:

@@ -47,6 +47,8 @@ def _unpacked(chunks: Iterator[bytes], cap_bytes: int) -> bytes:
         for chunk in chunks:
             # One byte more than what is left tells a full body from a bomb.
             part = packer.decompress(chunk, cap_bytes - seen + 1)
+            if packer.unused_data:
+                raise Unreadable("the compressed body goes on after its end")
             seen += len(part)
             if seen > cap_bytes:
                 raise Unreadable(f"the body unpacks to more than {cap_bytes // 1024} KiB")

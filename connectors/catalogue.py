@@ -93,6 +93,11 @@ class Resource:
         return self.show_parent or self.list_parent
 
     @property
+    def batch(self) -> bool:
+        """Whether one call of its list reads many records by id."""
+        return "I" in self.filters or self.id_filter != "id"
+
+    @property
     def daily(self) -> bool:
         """Its list answers one day, today, unless it is given `start_date` and `end_date`."""
         return "L" in self.filters

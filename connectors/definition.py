@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from config.secrets import Secret, is_reference
 from config.secrets import resolve as resolve_secret
 from config.yamlfile import Node
 from connectors.addresses import origin
-from connectors.environments import ENVIRONMENTS, PRESETS, Hosts
+from connectors.environments import ENVIRONMENTS, PRESETS, Hosts, api_hosts, environment_of, login_hosts
 from connectors.reader import Reader, marked
 
 KINDS = ("procore_dmsa",)
@@ -124,16 +124,6 @@ def from_stored(config: Mapping[str, Any], secrets: Mapping[str, Secret]) -> Con
     return _connector(definition, definition.client_id, secrets["client_secret"], secrets.get("webhook_secret"), "store")
 
 
-def draft(environment: str, client_id: str, client_secret: Secret, **hosts: Any) -> Connector:
-    """A connector without a company, to list the companies that these credentials see. `hosts` are api_host,
-    login_host and private of a custom environment.
-
-    Raises: Problems as `parse` does.
-    """
-    config = {"format": 1, "kind": KINDS[0], "name": "draft", "environment": environment, "client_id": client_id, "company_id": 1}
-    return replace(from_stored(config | hosts, {"client_secret": client_secret}), company_id="")
-
-
 def as_config(one: Connector | Definition) -> dict[str, Any]:
     """The keys of the file without any secret: what the store keeps, and what a page may show."""
     webhooks = one.webhooks if isinstance(one, Connector) else one
@@ -148,8 +138,10 @@ def as_config(one: Connector | Definition) -> dict[str, Any]:
         "webhooks": {"namespace": webhooks.namespace, "payload_version": webhooks.payload_version, "api": webhooks.api},
     }
     if one.environment == "custom":
-        config |= {"api_host": one.api_host, "login_host": one.login_host, "private": one.private}
-    return config
+        return config | {"api_host": one.api_host, "login_host": one.login_host, "private": one.private}
+    usual = PRESETS[one.environment]
+    given = {"api_host": (one.api_host, usual.api), "login_host": (one.login_host, usual.login)}
+    return config | {key: host for key, (host, preset) in given.items() if host != preset}
 
 
 def _connector(
@@ -234,18 +226,32 @@ def _hosts(top: Reader, environment: str | None, private: bool) -> Hosts:
     """The preset's pair, or the two hosts of a custom connector."""
     if environment == "custom":
         return Hosts(_custom_host(top, "api_host", private), _custom_host(top, "login_host", private))
-    for key in ("api_host", "login_host"):
-        if environment and key in top.values:
-            ours = PRESETS[environment][0 if key == "api_host" else 1]
-            message = f"{key} belongs to environment: custom only; {environment} always uses {ours}. Remove it, or write custom."
-            top.wrong("05", top.node.keys[key], message)
     if private and environment:
         top.wrong(
             "05",
             top.node.keys["private"],
             f"private belongs to environment: custom only; {environment} is Procore's own. Remove it.",
         )
-    return PRESETS.get(environment or "", Hosts("", ""))
+    if not environment:
+        return Hosts("", "")
+    return Hosts(
+        _preset_host(top, "api_host", environment, api_hosts(environment)),
+        _preset_host(top, "login_host", environment, login_hosts(environment)),
+    )
+
+
+def _preset_host(top: Reader, key: str, environment: str, known: tuple[str, ...]) -> str:
+    """The preset's host, or another one that Procore itself names for this environment."""
+    host = (top.text(key) or known[0]).rstrip("/").lower()
+    if host in known:
+        return host
+    other = environment_of(host)
+    whose = f"{host} belongs to {other}; " if other else ""
+    message = (
+        f"{key}: {whose}{environment} always uses {' or '.join(known)}. Remove it, or write environment: {other or 'custom'}."
+    )
+    top.wrong("05", top.node.keys[key], message)
+    return known[0]
 
 
 def _custom_host(top: Reader, key: str, private: bool) -> str:

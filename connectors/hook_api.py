@@ -6,7 +6,8 @@ never compared. Source: Procore REST reference, webhooks; what it leaves open is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,15 +43,33 @@ class Hook:
     triggers: Mapping[Trigger, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Missed:
+    """A delivery that did not succeed, as Procore's log has it. `payload` is None when the log shows none.
+
+    `status` is retrying, failed or discarded; `at` when it was last tried or given up, as Procore writes it.
+    """
+
+    id: str
+    status: str
+    payload: Mapping[str, Any] | None
+    at: str
+
+
 class HookApi:
     """Calls only; what should be is decided in `hooks`."""
 
     def __init__(self, procore: Procore):
         self.procore = procore
 
-    def hooks(self, scope: str, namespace: str, *, with_triggers: bool = True) -> list[Hook]:
-        found = self._list(scope, "", {"namespace": namespace})
-        return [self._hook(scope, one, with_triggers) for one in found if one.get("namespace") == namespace]
+    def hooks(
+        self, scope: str, namespace: str, *, with_triggers: bool = True, believed: Collection[Trigger] | None = None
+    ) -> list[Hook]:
+        """The hooks of our namespace. `believed` are triggers (resource in lower case) that it had when last read in full:
+        when the number of them is still the same, the list of them is not read again, and their ids are not known.
+        """
+        found = self._list(scope, "", {"namespace": namespace, **self._COUNTED})
+        return [self._hook(scope, one, with_triggers, believed) for one in found if one.get("namespace") == namespace]
 
     def create(self, scope: str, namespace: str, url: str, payload_version: str, secret: str) -> str:
         """The id of the new hook. Raises: Permanent, see `is_taken`, when the namespace has one in this scope."""
@@ -73,16 +92,44 @@ class HookApi:
         refused: dict[Trigger, str] = {}
         for start in range(0, len(triggers), MOST_IN_BULK):
             part = triggers[start : start + MOST_IN_BULK]
-            if len(part) == 1 or not self._added_at_once(scope, hook_id, part):
-                refused |= self._added_singly(scope, hook_id, part)
+            found = self._added_at_once(scope, hook_id, part) if len(part) > 1 else None
+            refused |= self._added_singly(scope, hook_id, part) if found is None else found
         return refused
 
     def remove(self, scope: str, hook_id: str, trigger_ids: Sequence[str]) -> None:
         for trigger_id in trigger_ids:
             self._gone_is_fine("DELETE", scope, f"/{hook_id}/triggers/{trigger_id}")
 
-    def _added_at_once(self, scope: str, hook_id: str, triggers: Sequence[Trigger]) -> bool:
-        """True when every one was added. The reference is ambiguous about this body; a bare list is what its answer mirrors."""
+    def offered(self, scope: str) -> dict[str, set[str]] | None:
+        """What a hook of this scope may listen to in this account: actions by resource in lower case. None when nobody says."""
+        try:
+            found = list(self.procore.listed(self._resources_path(scope), self._resources_query(scope), LARGEST_PAGE))
+        except Permanent as error:
+            if error.kind in ("unauthorized", "disconnected"):
+                raise
+            return None
+        offers = map(self._offer, found)
+        return {name.lower(): actions for name, actions in offers if name and actions} or None
+
+    def missed(self, scope: str, hook_id: str, since: str | None) -> Iterator[Missed]:
+        """Deliveries that failed, were discarded or are still tried again, from the day `since` (yyyy-mm-dd) on.
+
+        A hook that has delivered nothing yet answers 404, which says that nothing was missed.
+        Source: Procore documentation, webhooks; a production integration (404 for a hook without deliveries).
+        """
+        try:
+            for query in self._missed_queries(since):
+                for one in self._deliveries(scope, hook_id, query):
+                    yield self._one_missed(one)
+        except Permanent as error:
+            if error.kind != "http_404":
+                raise
+
+    def _added_at_once(self, scope: str, hook_id: str, triggers: Sequence[Trigger]) -> dict[Trigger, str] | None:
+        """The refused ones with the reason; None when they must be added singly to know.
+
+        The reference is ambiguous about this body; a bare list is what its answer mirrors.
+        """
         try:
             reply = self.procore.reply(
                 "POST", self._path(scope, f"/{hook_id}/triggers/bulk"), json=self._bulk_wish(scope, triggers)
@@ -90,8 +137,8 @@ class HookApi:
         except Permanent as error:
             if error.kind in ("unauthorized", "disconnected", "http_403"):
                 raise
-            return False
-        return reply.status in (200, 201)
+            return None
+        return {} if reply.status in (200, 201) else _refused(reply.body, triggers)
 
     def _added_singly(self, scope: str, hook_id: str, triggers: Sequence[Trigger]) -> dict[Trigger, str]:
         refused = {}
@@ -105,8 +152,10 @@ class HookApi:
                     refused[one] = str(error)
         return refused
 
-    def _hook(self, scope: str, one: Mapping[str, Any], with_triggers: bool) -> Hook:
+    def _hook(self, scope: str, one: Mapping[str, Any], with_triggers: bool, believed: Collection[Trigger] | None = None) -> Hook:
         hook_id = str(one.get("id"))
+        unchanged = believed is not None and one.get("trigger_count") == len(believed)
+        known = dict.fromkeys(believed or (), "") if unchanged else None
         return Hook(
             id=hook_id,
             scope=scope,
@@ -114,7 +163,7 @@ class HookApi:
             url=str(one.get("destination_url")),
             payload_version=self._payload_version(one),
             status=str(one.get("status") or "active").lower(),
-            triggers=dict(self._triggers(scope, hook_id)) if with_triggers else {},
+            triggers=known if known is not None else dict(self._triggers(scope, hook_id)) if with_triggers else {},
         )
 
     def _triggers(self, scope: str, hook_id: str) -> Iterator[tuple[Trigger, str]]:
@@ -132,7 +181,33 @@ class HookApi:
             if error.kind != "http_404":
                 raise
 
+    def _deliveries(self, scope: str, hook_id: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        path = self._path(scope, f"/{hook_id}/deliveries")
+        return self.procore.listed(path, {**self._query(scope), **query}, LARGEST_PAGE)
+
     # How this version of the API spells things.
+
+    _COUNTED: Mapping[str, str] = {"include_trigger_count": "true"}
+
+    def _resources_path(self, scope: str) -> str:
+        return self._path(scope).removesuffix("/hooks") + "/resources"
+
+    def _resources_query(self, scope: str) -> dict[str, str]:
+        return {"payload_version": self.procore.connector.webhooks.payload_version}
+
+    def _offer(self, one: Mapping[str, Any]) -> tuple[str, set[str]]:
+        """A resource's name and the actions that may be listened to."""
+        actions = one.get("actions")
+        return str(one.get("name") or ""), {verb_of(action) for action in actions} if isinstance(actions, list) else set()
+
+    def _missed_queries(self, since: str | None) -> list[dict[str, str]]:
+        day = {"filter[start]": since} if since else {}
+        return [{"filter[status]": status, **day} for status in ("discarded", "failed", "retrying")]
+
+    def _one_missed(self, one: Mapping[str, Any]) -> Missed:
+        attempts = one.get("delivery_attempts")
+        last = attempts[-1] if isinstance(attempts, list) and attempts and isinstance(attempts[-1], dict) else {}
+        return missed_of(one, str(one.get("status")), one.get("payload"), last)
 
     def _path(self, scope: str, tail: str = "") -> str:
         project = f"/projects/{scope}" if scope else ""
@@ -173,6 +248,36 @@ def verb_of(said: object) -> str:
 def is_taken(error: Permanent) -> bool:
     """Whether Procore refused because it is there already."""
     return error.kind in ("http_400", "http_409", "http_422") and "already been taken" in str(error).lower()
+
+
+def missed_of(one: Mapping[str, Any], status: str, payload: Any, last: Mapping[str, Any]) -> Missed:
+    at = plain(str(last.get("completed_at") or last.get("started_at") or ""), 40)
+    return Missed(plain(str(one.get("id")), 64), plain(status.lower(), 20), payload if isinstance(payload, dict) else None, at)
+
+
+def _refused(body: bytes, triggers: Sequence[Trigger]) -> dict[Trigger, str] | None:
+    """The triggers that a mixed answer (207) names as failed, with its reason; None when it does not say which."""
+    try:
+        found = unwrapped(json.loads(body))
+        failed = [(_pair(one["trigger"]), one.get("errors") or one.get("message")) for one in found["failed"]]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    asked = {(name.lower(), action): (name, action) for name, action in triggers}
+    refused = {asked[pair]: plain(said(errors), 200) for pair, errors in failed if pair in asked}
+    if len(refused) != len(failed):
+        return None
+    return {pair: why for pair, why in refused.items() if "already been taken" not in why.lower()}
+
+
+def _pair(trigger: Mapping[str, Any]) -> Trigger:
+    return str(trigger["resource_name"]).lower(), verb_of(trigger["event_type"])
+
+
+def said(errors: Any) -> str:
+    """`resource_name is not included in the list` for `{"resource_name": ["is not included in the list"]}`."""
+    if isinstance(errors, Mapping):
+        return "; ".join(f"{name} {said(texts)}" for name, texts in errors.items())
+    return ", ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
 
 
 def wish(trigger: Trigger) -> dict[str, str]:

@@ -22,6 +22,7 @@ from connectors.kinds.procore_dmsa import Procore
 
 Kind = Literal["create_hook", "update_hook", "add_trigger", "remove_trigger", "delete_hook"]
 Wanted = Mapping[str, Collection[Trigger]]
+NOTHING: Mapping[str, str] = {}
 _WHOLE = ("unauthorized", "disconnected")
 
 
@@ -52,22 +53,31 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """`hooks` is what is there now; `problems` names the scopes that could not be looked at, with the reason."""
+    """`hooks` is what is there now; `problems` names the scopes that could not be looked at, with the reason.
+
+    `warnings` are events that an automation listens to and Procore does not send, or not to this account.
+    """
 
     changes: tuple[Change, ...]
     hooks: tuple[Hook, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    not_offered: tuple[Trigger, ...] = ()
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of the changes of one scope. `hook_id` is the hook that holds now, None when there is none."""
+    """What became of the changes of one scope. `hook_id` is the hook that holds now, None when there is none.
+
+    `written`: Procore was given the secret, whatever went wrong after it.
+    """
 
     scope: str
     hook_id: str | None
     changes: tuple[Change, ...]
     adopted: bool = False
     error: str | None = None
+    written: bool = False
 
 
 def desired(subscriptions: Iterable[Trigger], projects: Iterable[str]) -> dict[str, set[Trigger]]:
@@ -80,6 +90,19 @@ def desired(subscriptions: Iterable[Trigger], projects: Iterable[str]) -> dict[s
     project = {(one.name, action) for one, action in pairs if one.scope == "project"}
     wanted = {"": company} if company else {}
     return wanted | ({scope: set(project) for scope in projects} if project else {})
+
+
+def sent(subscriptions: Iterable[Trigger]) -> tuple[set[Trigger], dict[Trigger, str]]:
+    """Those of the pairs that Procore sends, and a sentence for each of the others: one must not stop all hooks."""
+    kept, refused = set(), {}
+    for name, action in sorted(set(subscriptions)):
+        try:
+            checked(name, action)
+        except ConfigError as error:
+            refused[name, action] = str(error)
+        else:
+            kept.add((name, action))
+    return kept, refused
 
 
 def checked(name: str, action: str) -> tuple[catalogue.Subscribable, str]:
@@ -107,13 +130,15 @@ def plan(
     url_of: Callable[[str], str],
     *,
     deletions: bool = False,
-    rotate: bool = False,
+    rewrite: Mapping[str, str] = NOTHING,
     also_look_at: Iterable[str] = (),
+    believed: Collection[str] = (),
 ) -> Plan:
     """What must change so that each scope's hook calls `url_of(scope)` with exactly its triggers.
 
-    Without `deletions` nothing is taken away. `rotate` renews the secret of every hook. `also_look_at` are
-    scopes where a hook may be left over; they matter for deletions only.
+    Without `deletions` nothing is taken away. `rewrite` names the scopes whose secret must be written anew, with the
+    reason. `also_look_at` are scopes where a hook may be left over; they matter for deletions only. In the scopes of
+    `believed` the triggers were as wanted when last read: only their number is compared.
     Raises: Permanent(kind unauthorized or disconnected) and Transient; trouble with one scope is a problem in the plan.
     """
     api, namespace = hook_api(procore), procore.connector.webhooks.namespace
@@ -122,21 +147,51 @@ def plan(
     problems: dict[str, str] = {}
     for scope in dict.fromkeys([*wanted, *also_look_at]):
         triggers = {(checked(name, action)[0].name, action) for name, action in wanted.get(scope, ())}
+        known = {(name.lower(), action) for name, action in triggers} if scope in believed else None
         try:
-            there = api.hooks(scope, namespace)
+            there = api.hooks(scope, namespace, believed=known)
         except Permanent as error:
             if error.kind in _WHOLE:
                 raise
             problems[scope] = str(error)
             continue
         seen += there
-        found = _compared(procore, scope, triggers, there, url_of, rotate)
+        found = _compared(procore, scope, triggers, there, url_of, rewrite.get(scope))
         changes += [change for change in found if deletions or not change.is_deletion]
-    return Plan(tuple(changes), tuple(seen), problems)
+    offered, refused = _offered(api, changes)
+    version = procore.connector.webhooks.payload_version
+    warnings = tuple(
+        f"Procore offers no {name} {action} to hooks of this account (payload {version}), so nothing is subscribed. "
+        "`tieback deliveries repair --sweep` finds such changes where the list can be asked for them."
+        for name, action in refused
+    )
+    return Plan(tuple(offered), tuple(seen), problems, warnings, tuple(refused))
+
+
+def _offered(api: HookApi, changes: Sequence[Change]) -> tuple[list[Change], list[Trigger]]:
+    """Without the triggers that this account does not offer, and those. Projects are alike in this: the first one is asked."""
+    offers: dict[bool, dict[str, set[str]] | None] = {}
+    kept, refused = [], set()
+    for change in changes:
+        if change.kind == "add_trigger":
+            of_project = bool(change.scope)
+            if of_project not in offers:
+                offers[of_project] = api.offered(change.scope)
+            offer = offers[of_project]
+            if offer is not None and change.action not in offer.get(str(change.resource).lower(), ()):
+                refused.add((str(change.resource), str(change.action)))
+                continue
+        kept.append(change)
+    return kept, sorted(refused)
 
 
 def _compared(
-    procore: Procore, scope: str, wanted: Collection[Trigger], there: Sequence[Hook], url_of: Callable[[str], str], rotate: bool
+    procore: Procore,
+    scope: str,
+    wanted: Collection[Trigger],
+    there: Sequence[Hook],
+    url_of: Callable[[str], str],
+    rewrite: str | None,
 ) -> Iterator[Change]:
     if not wanted:
         for hook in there:
@@ -149,7 +204,7 @@ def _compared(
             yield Change("add_trigger", scope, "new", resource=name, action=action)
         return
     hook, *others = there
-    if reason := _difference(procore, hook, url, rotate):
+    if reason := _difference(procore, hook, url, rewrite):
         yield Change("update_hook", scope, reason, hook.id, url)
     for name, action in sorted(wanted):
         if (name.lower(), action) not in hook.triggers:
@@ -164,7 +219,7 @@ def _compared(
         yield Change("delete_hook", scope, "a second hook of our namespace", other.id, other.url)
 
 
-def _difference(procore: Procore, hook: Hook, url: str, rotate: bool) -> str | None:
+def _difference(procore: Procore, hook: Hook, url: str, rewrite: str | None) -> str | None:
     """Why a hook must be written anew; its secret is masked and cannot be compared."""
     if hook.url != url:
         return f"it calls {hook.url}"
@@ -172,7 +227,7 @@ def _difference(procore: Procore, hook: Hook, url: str, rotate: bool) -> str | N
         return f"it sends payload {hook.payload_version}"
     if hook.status != "active":
         return f"it is {hook.status}"
-    return "its secret is renewed" if rotate else None
+    return rewrite
 
 
 def version_of(spelled: str) -> str:
@@ -180,41 +235,48 @@ def version_of(spelled: str) -> str:
     return spelled.lower().removesuffix(".0")
 
 
-def apply(procore: Procore, changes: Iterable[Change], secret_of: Callable[[str], Secret]) -> list[Done]:
+def apply(
+    procore: Procore,
+    changes: Iterable[Change],
+    secret_of: Callable[[str], Secret],
+    note: Callable[[Done], None] = lambda _: None,
+) -> list[Done]:
     """Do it, scope by scope; trouble in one scope does not stop the others.
 
-    `secret_of(scope)` is the whole Authorization value that Procore shall send.
+    `secret_of(scope)` is the whole Authorization value that Procore shall send. `note` hears of each scope as soon as it
+    is done, so that a stop in the middle forgets nothing.
     Raises: Permanent(kind unauthorized or disconnected) and Transient: what was done stays, and a new plan finds the rest.
     """
     ordered = sorted(changes, key=lambda change: change.scope)
-    return [
-        _applied(procore, scope, list(group), secret_of) for scope, group in groupby(ordered, key=lambda change: change.scope)
-    ]
+    all_done = []
+    for scope, group in groupby(ordered, key=lambda change: change.scope):
+        done = _applied(procore, scope, list(group), secret_of)
+        note(done)
+        all_done.append(done)
+    return all_done
 
 
 def _applied(procore: Procore, scope: str, changes: list[Change], secret_of: Callable[[str], Secret]) -> Done:
     hook_id: str | None = next((change.hook_id for change in changes if change.hook_id and change.kind != "delete_hook"), None)
-    adopted = False
+    adopted = written = False
     try:
         api = hook_api(procore)
         for change in changes:
             if change.kind == "create_hook":
                 hook_id, adopted = _created(api, change, secret_of(scope))
+                written = True
             elif change.kind == "update_hook":
-                api.update(
-                    scope,
-                    str(change.hook_id),
-                    str(change.url),
-                    procore.connector.webhooks.payload_version,
-                    secret_of(scope).reveal(),
-                )
+                version = procore.connector.webhooks.payload_version
+                api.update(scope, str(change.hook_id), str(change.url), version, secret_of(scope).reveal())
+                written = True
         refused = _added(api, scope, hook_id, changes, adopted)
         _taken_away(api, scope, changes)
     except (Permanent, ConfigError) as error:
         if isinstance(error, Permanent) and error.kind in _WHOLE:
             raise
-        return Done(scope, hook_id, tuple(changes), adopted, str(error))
-    return Done(scope, hook_id, tuple(changes), adopted, "; ".join(refused.values()) or None)
+        return Done(scope, hook_id, tuple(changes), adopted, str(error), written)
+    said = "; ".join(f"{name} {action}: {why}" for (name, action), why in refused.items())
+    return Done(scope, hook_id, tuple(changes), adopted, said or None, written)
 
 
 def _created(api: HookApi, change: Change, secret: Secret) -> tuple[str, bool]:

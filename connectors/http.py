@@ -22,6 +22,7 @@ import requests
 import urllib3
 
 from config.errors import ConfigError, Permanent, TiebackError, Transient, Uncertain
+from config.hiding import scrub
 from connectors import bodies
 from connectors.addresses import Origin, Resolver, checked_addresses, resolve
 from connectors.pinning import Exchange, PinnedAdapter, exchange
@@ -30,11 +31,14 @@ from connectors.remarks import plain, remark
 
 CONNECT_S, READ_S, TOTAL_S = 3.0, 10.0, 30.0
 LONGEST_PAUSE_S = 24 * 3600.0
+LONGEST_WINDOW_S = 3600.0 + 60.0
 MOST_SESSIONS = 32
 _READS = ("GET", "HEAD", "OPTIONS")
 # No second slash (a host of its own), no backslash, no fragment, nothing outside printable ASCII.
 _PATH = re.compile(r"/(?!/)[\x21\x22\x24-\x5b\x5d-\x7e]*\Z")
-_HEADER = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+# Also without a blank at either end, which some servers take for the line before going on.
+_HEADER = re.compile(r"(?![\t ])[\t\x20-\x7e\xa0-\xff]*(?<![\t ])\Z")
 Recorder = Callable[[Call], None]
 
 
@@ -69,6 +73,11 @@ class Reply:
         except (ValueError, OverflowError):
             return None
         return (limit, max(0, remaining), float(reset)) if limit > 0 else None
+
+    @property
+    def made_at(self) -> float | None:
+        """When the far end answered, in Unix seconds of its own clock; None when it does not say."""
+        return _moment(self.headers.get("Date", ""))
 
     def json(self) -> Any:
         """Raises: Unreadable when it is no JSON."""
@@ -133,19 +142,26 @@ class Client:
         body: bytes | None,
         headers: Mapping[str, str],
     ) -> requests.PreparedRequest:
-        if not _is_path(path):
+        if not is_path(path):
             raise ConfigError(
                 f"{self.who}: {plain(path, 100)!r} is no path. Begin it with one / and leave out .., spaces and hosts."
             )
-        if not all(_HEADER.match(name) and _HEADER.match(value) for name, value in headers.items()):
-            raise ConfigError(f"{self.who}: a header holds a line break or a letter outside Latin-1. Take it out.")
+        for name, value in headers.items():
+            if not _HEADER_NAME.match(name) or not _HEADER.match(value):
+                raise ConfigError(
+                    f"{self.who}: the header {plain(name, 40)!r} holds a line break, a blank at its end or a letter outside "
+                    "Latin-1. Take it out."
+                )
         if json is not None:
             headers = {"Content-Type": "application/json", **headers}
             body = self._as_json(json)
         sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "tieback", **headers}
         request = requests.Request(method, self.at.url + path, headers=sent, params=query, data=form if form else body)
-        # Not through the session: it would add what the environment says.
-        return request.prepare()
+        try:
+            # Not through the session: it would add what the environment says.
+            return request.prepare()
+        except (requests.RequestException, UnicodeEncodeError):
+            raise ConfigError(f"{self.who}: the query holds half a character (a lone surrogate). Take it out.") from None
 
     def _as_json(self, value: Any) -> bytes:
         try:
@@ -181,7 +197,7 @@ class Client:
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Permanent(
                 f"{call}: the certificate of {self.at.host} is not valid for it or not trusted here. "
-                "Check the host name; a certificate of your own authority must be trusted by this machine.",
+                "Check the host name and this machine's clock; it must be of a public authority, not of one of your own.",
                 kind="tls",
             )
         if not one.sent:
@@ -249,9 +265,14 @@ def close_sessions() -> None:
         session.close()
 
 
-def _is_path(text: str) -> bool:
-    # requests unquotes %2e before urllib3 removes dot segments, so the check is on the unquoted form.
-    return _PATH.match(text) is not None and not {"..", "."} & set(unquote(text.partition("?")[0]).split("/"))
+def is_path(text: str) -> bool:
+    """True when this can be sent and stays below where it begins, also at servers that read paths generously."""
+    if not _PATH.match(text):
+        return False
+    # requests unquotes %2e before urllib3 removes dot segments, and some servers unquote twice, take a backslash for a
+    # slash, or leave out what follows a ; before they do. So the check is on what the path could become there.
+    segments = re.split(r"[/\\]", unquote(unquote(text.partition("?")[0])))
+    return not {"..", "."} & {segment.partition(";")[0] for segment in segments}
 
 
 def checked(who: str, method: str, path: str, reply: Reply) -> Reply:
@@ -262,7 +283,8 @@ def checked(who: str, method: str, path: str, reply: Reply) -> Reply:
     status = reply.status
     if 200 <= status < 300:
         return reply
-    said = remark(reply.body, reply.headers.get("Content-Type", ""))
+    # The far end may repeat what we sent; hidden before it is shortened.
+    said = remark(scrub(reply.body[:100_000].decode("utf-8", "replace")).encode(), reply.headers.get("Content-Type", ""))
     seen = f"{who}: {status} on {method} {plain(path.partition('?')[0], 150)}" + (f": {said.rstrip('.')}" if said else "")
     seen += f" (request {reply.request_id})." if reply.request_id else "."
     if status == 429:
@@ -328,21 +350,26 @@ def json_of(who: str, method: str, path: str, reply: Reply) -> Any:
 
 
 def pause_s(reply: Reply, now: float | None = None) -> float | None:
-    """How long to wait, in seconds: `Retry-After` (a number or a date), else the reset of the quota on a 429."""
-    now = time.time() if now is None else now
+    """How long to wait, in seconds: `Retry-After` (a number or a date), else the reset of the quota on a 429.
+
+    Dates are compared with the `Date` of the answer itself, since the far end's clock may be an hour off; `now` where
+    there is none. A reset further ahead than the longest window is no reset.
+    """
+    now = reply.made_at or (time.time() if now is None else now)
     asked = reply.headers.get("Retry-After", "").strip()
-    seconds = float(asked) if re.fullmatch(r"\d{1,9}", asked) else _until_date(asked, now)
-    if seconds is None and reply.status == 429 and reply.quota:
+    moment = _moment(asked)
+    seconds = float(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else None if moment is None else moment - now
+    if seconds is None and reply.status == 429 and reply.quota and reply.quota[2] - now <= LONGEST_WINDOW_S:
         seconds = reply.quota[2] - now
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE_S)
 
 
-def _until_date(text: str, now: float) -> float | None:
+def _moment(text: str) -> float | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp() - now
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
 
 
 def _lost(method: str, seen: str, kind: str) -> Transient:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from config.secrets import Secret
-from connectors.quota import MemoryQuota as MemoryQuota
+from connectors.governor import MemoryQuota as MemoryQuota
+from connectors.quota import Answer
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Call:
     request_id: str | None
     quota_left: int | None
     error: str | None
+    lane: str | None = None
 
 
 class Tokens(Protocol):
@@ -55,14 +57,11 @@ class Calls(Protocol):
 
 
 class Quota(Protocol):
-    def wait(self, connector: str, lane: str) -> None:
-        """Return when one call may go out. May raise Transient(kind="quota") when that is far off."""
+    def call(self, connector: str, lane: str) -> AbstractContextManager[Callable[[Answer], None]]:
+        """Inside, one call may go out; its answer is handed to what is yielded. Waits for its turn.
 
-    def seen(self, connector: str, limit: int, remaining: int, reset_at: float) -> None:
-        """What the headers of an answer said; `reset_at` is in Unix seconds."""
-
-    def blocked_until(self, connector: str, unix_s: float) -> None:
-        """Nobody calls before this time: the far end asked for a pause."""
+        Raises: Transient(kind="quota") when that is far off.
+        """
 
 
 class MemoryTokens:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from config.hiding import scrub
+
 LONGEST = 300
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
@@ -27,8 +29,8 @@ def remark(body: bytes, content_type: str = "application/json") -> str:
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
-    """Without control and direction marks, on one line, at most `longest` characters."""
-    line = " ".join(_UNSAFE.sub(" ", text).split())
+    """Without secrets, control and direction marks, on one line, at most `longest` characters."""
+    line = " ".join(_UNSAFE.sub(" ", scrub(text)).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

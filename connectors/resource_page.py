@@ -56,7 +56,7 @@ def _lines() -> Iterator[str]:
 def _line(row: Resource) -> str:
     page = f"{row.page_size}/{row.page_max}" if row.paging and row.list_path else "-"
     events = _letters(row.actions) if row.actions else "?" if row.unconfirmed else "-"
-    batch = "yes" if "I" in row.filters or row.id_filter != "id" else "-"
+    batch = "yes" if row.batch else "-"
     shape = "open" if row.fields is None else "typed"
     live = "yes" if row.seen_live else "-"
     cells = [

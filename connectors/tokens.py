@@ -13,7 +13,7 @@ from config.logs import hide
 from config.secrets import Secret
 from connectors import http
 from connectors.definition import Connector
-from connectors.environments import environment_of
+from connectors.environments import known_there
 from connectors.ports import Token, Tokens
 from connectors.remarks import plain
 
@@ -73,13 +73,12 @@ class TokenSource:
             raise Transient(
                 f"{self._login.who}: the answer of {PATH} holds no access token. It is asked for again.", kind="unreadable"
             )
-        hide(value)
+        hide(value, lives_s)
         return Token(Secret(value), self._clock() + lives_s - min(EARLY_S, lives_s / 5))
 
     def _refused(self, reply: http.Reply) -> Permanent:
         connector = self._connector
         host = connector.login_host
-        named = environment_of(host) or connector.environment
         try:
             code = str(reply.json().get("error", ""))
         except (ValueError, AttributeError):
@@ -87,7 +86,7 @@ class TokenSource:
         seen = f"{connector.name}: {reply.status} on POST {PATH}" + (f": {plain(code, 60)}" if code else "")
         return Permanent(
             f"{seen}; the credentials are unknown at {host}. A client id belongs to one environment only: "
-            f"this one must be of {named}. Compare client_id and client_secret with the app's page in the Procore developer "
+            f"that host {known_there(host)}. Compare client_id and client_secret with the app's page in the Procore developer "
             "portal; a secret that was reset there must be entered here again.",
             kind="unauthorized",
         )

@@ -1,4 +1,4 @@
-"""What a connector needs kept between calls and processes: its token, its quota, the log of its calls."""
+"""What a connector needs kept between calls and processes: its token and the log of its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import insert as plain_insert
 
 from config.secrets import Box, Secret
 from store.events import insert
-from store.models import Call, Quota, Token
+from store.models import Call, Token
 from store.types import now
 
 
@@ -50,14 +50,3 @@ def unlock_token(db: Connection, connector: str, holder: str) -> None:
 def log_calls(db: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
         db.execute(plain_insert(Call), rows)
-
-
-def quota(db: Connection, connector: str | None = None) -> list[Any]:
-    """Rows per connector and window, with the database's time as `now_there`."""
-    wanted = select(Quota.__table__, now().label("now_there")).order_by(Quota.connector, Quota.window)
-    return list(db.execute(wanted if connector is None else wanted.where(Quota.connector == connector)))
-
-
-def keep_quota(db: Connection, connector: str, window: str, values: dict[str, Any]) -> None:
-    upsert = insert(db, Quota).values({"connector": connector, "window": window, **values})
-    db.execute(upsert.on_conflict_do_update(index_elements=["connector", "window"], set_=values))

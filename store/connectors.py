@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from config.secrets import Box, Secret
 from store.events import insert
-from store.models import Connector
+from store.models import Connector, Cursor, Fetch, Import, Project, Quota, Run, Token, Unavailable
+
+# What was learnt at the place a connector leads to. A token of one place is unknown at another, and a cursor there
+# would hide everything older than itself.
+OF_A_PLACE = (Token, Quota, Project, Unavailable, Cursor)
 
 
 def place(name: str, field: str) -> str:
@@ -37,6 +42,51 @@ def put(db: Connection, name: str, source: str, config: dict[str, Any], sealed: 
     upsert = insert(db, Connector).values({"name": name, **values})
     db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={**values, "version": Connector.version + 1}))
     return True
+
+
+def add(db: Connection, name: str, config: dict[str, Any], sealed: dict[str, str]) -> bool:
+    """Keep a new connector; False when there is one of this name, however lately it came. One that was removed comes back."""
+    values: dict[str, Any] = {"source": "store", "config": config, "sealed": sealed, "state": "active", "reason": None}
+    fresh = {**values, "verdict": None, "version": Connector.version + 1}
+    upsert = insert(db, Connector).values({"name": name, **values})
+    made = upsert.on_conflict_do_update(index_elements=["name"], set_=fresh, where=Connector.state == "removed")
+    return db.execute(made.returning(Connector.name)).first() is not None
+
+
+def change(db: Connection, name: str, version: int, config: dict[str, Any], sealed: dict[str, str]) -> bool:
+    """Replace a connector that is still at this version; False when somebody else changed or removed it meanwhile."""
+    same = (Connector.name == name, Connector.version == version, Connector.state != "removed")
+    values = {"config": config, "sealed": sealed, "version": version + 1}
+    return db.execute(update(Connector).where(*same).values(values)).rowcount == 1
+
+
+def leads_elsewhere(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two definitions of a connector lead to different places."""
+    return any(config.get(key) != other.get(key) for key in ("environment", "api_host", "company_id"))
+
+
+def forget_place(db: Connection, name: str) -> None:
+    """Drop token, quota, projects and reading positions: they belong to where this connector led so far."""
+    for table in OF_A_PLACE:
+        db.execute(delete(table).where(table.connector == name))
+
+
+def forget_secrets(db: Connection, name: str) -> None:
+    """Of a connector that was removed: what nobody needs any more need not be kept, sealed or not."""
+    db.execute(update(Connector).where(Connector.name == name).values(sealed=None))
+
+
+def unfinished(db: Connection, name: str) -> dict[str, int]:
+    """How much work refers to a connector and is not done: runs and fetches by state, imports; only what there is."""
+    found: dict[str, int] = {}
+    for what, table, states in (
+        ("runs", Run, ("running", "waiting", "parked")),
+        ("fetches", Fetch, ("running", "waiting")),
+        ("imports", Import, ("running", "waiting")),
+    ):
+        counted = select(table.state, func.count()).where(table.connector == name, table.state.in_(states)).group_by(table.state)
+        found |= {f"{state} {what}": count for state, count in db.execute(counted)}
+    return found
 
 
 def get(db: Connection, name: str) -> Any | None:

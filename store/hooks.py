@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, or_, select, update
 
 from config.errors import ConfigError
 from config.logs import about
 from config.secrets import Box, Secret
-from store.models import Hook
+from store.events import insert
+from store.models import Delivery, Hook
 from store.types import now
 
 log = logging.getLogger("tieback.hooks")
@@ -21,6 +23,7 @@ log = logging.getLogger("tieback.hooks")
 FORGOTTEN_AFTER_S = 24 * 3600
 # Procore may still send the first of several that were written before it was told of any.
 MOST_SECRETS = 4
+LATELY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -42,41 +45,94 @@ def place(key: str) -> str:
 
 def open_hooks(db: Connection, box: Box) -> list[OpenHook]:
     """Every hook that deliveries may come in by now."""
-    rows = db.execute(select(Hook.__table__).where(or_(Hook.removed_at.is_(None), Hook.removed_at > now(-FORGOTTEN_AFTER_S))))
+    known = or_(Hook.removed_at.is_(None), Hook.removed_at > now(-FORGOTTEN_AFTER_S))
+    rows = db.execute(select(Hook.__table__, now().label("here")).where(known))
     return [hook for row in rows if (hook := _opened(row, box))]
 
 
 def _opened(row: Any, box: Box) -> OpenHook | None:
     """None, and a line in the log, for a hook whose secrets cannot be opened: it must not close the door for the others."""
+    removed = row.removed_at is not None
+    accepted = row.sealed if removed else _accepted(row.sealed, row.here)
     try:
-        secrets = tuple(box.open(s["secret"], place(row.key)) for s in row.sealed)
+        secrets = tuple(box.open(one["secret"], place(row.key)) for one in accepted)
     except ConfigError as error:
         log.error("hook.sealed", extra=about(connector=row.connector, project=row.project_id, error=error))
         return None
-    return OpenHook(row.key, row.connector, row.company_id, row.project_id, secrets, row.removed_at is not None)
+    return OpenHook(row.key, row.connector, row.company_id, row.project_id, secrets, removed)
+
+
+def _accepted(sealed: Iterable[Mapping[str, Any]], here: dt.datetime) -> list[dict[str, Any]]:
+    """Those secrets whose end has not come."""
+    return [dict(one) for one in sealed if not one.get("until") or dt.datetime.fromisoformat(one["until"]) > here]
 
 
 def ensure(db: Connection, box: Box, connector: str, company_id: str, project_id: str, secret: Secret) -> str:
     """The key of the hook of this scope, made when there is none; its newest secret is `secret` afterwards.
 
-    A secret that was valid before stays valid beside it until Procore was told of the new one.
+    A secret that was valid before stays valid beside it until `retire` says when it ends.
     """
-    insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     key = secrets.token_urlsafe(32)
     values = {"key": key, "connector": connector, "company_id": company_id, "project_id": project_id, "sealed": []}
-    db.execute(insert(Hook).values(values).on_conflict_do_nothing())
+    db.execute(insert(db, Hook).values(values).on_conflict_do_nothing())
     row = db.execute(_of(connector, project_id)).one()
-    known = [box.open(s["secret"], place(row.key)) for s in row.sealed]
-    if not known or known[0] != secret:
-        older = [sealed for sealed, value in zip(row.sealed, known, strict=True) if value != secret]
-        sealed = [{"secret": box.seal(secret, place(row.key))}, *older][:MOST_SECRETS]
+    sealed = _with_newest(row, box, secret)
+    if sealed != row.sealed:
         db.execute(update(Hook).where(Hook.key == row.key).values(sealed=sealed, company_id=company_id))
     return str(row.key)
 
 
-def note(db: Connection, key: str, *, procore_id: str | None, status: str) -> None:
-    """What Procore says of a hook: its id there and `active`, `disabled` or `missing`."""
-    db.execute(update(Hook).where(Hook.key == key).values(procore_id=procore_id, status=status))
+def _with_newest(row: Any, box: Box, secret: Secret) -> list[dict[str, Any]]:
+    kept = _accepted(row.sealed, row.here)
+    known = [box.open(one["secret"], place(row.key)) for one in kept]
+    if known and known[0] == secret:
+        return kept
+    older = [one for one, value in zip(kept, known, strict=True) if value != secret]
+    # What Procore sends right now must not be the one that is pushed out.
+    older.sort(key=lambda one: not one.get("told_at"))
+    again = next(({**one, "until": None} for one, value in zip(kept, known, strict=True) if value == secret), None)
+    made = {"secret": box.seal(secret, place(row.key)), "made_at": row.here.isoformat(), "told_at": None, "until": None}
+    return [again or made, *older][:MOST_SECRETS]
+
+
+def told(db: Connection, box: Box, key: str, secret: Secret) -> None:
+    """Procore sends this secret from now on. What the door refused before counts no more."""
+    row = db.execute(_rows().where(Hook.key == key).with_for_update()).one()
+    sealed = [
+        {**one, "told_at": row.here.isoformat() if box.open(one["secret"], place(key)) == secret else None} for one in row.sealed
+    ]
+    db.execute(update(Hook).where(Hook.key == key).values(sealed=sealed, refused=0, refused_at=None))
+
+
+def is_told(row: Any) -> bool:
+    """Whether Procore sends the newest secret of this hook."""
+    return bool(row.sealed and row.sealed[0].get("told_at"))
+
+
+def retire(db: Connection, connector: str, in_s: float) -> bool:
+    """Give older secrets their end in `in_s` seconds, once every hook that is at Procore sends its newest one.
+
+    False while one does not. A hook in a project that vanished cannot be told: it keeps its secrets, and holds up nobody.
+    """
+    rows = [row for row in of_connector(db, connector) if row.procore_id is not None and row.status != "vanished"]
+    if not all(map(is_told, rows)):
+        return False
+    for row in rows:
+        until = (row.here + dt.timedelta(seconds=in_s)).isoformat()
+        older = [{**one, "until": min(one.get("until") or until, until)} for one in row.sealed[1:]]
+        if older != row.sealed[1:]:
+            db.execute(update(Hook).where(Hook.key == row.key).values(sealed=[row.sealed[0], *older]))
+    return True
+
+
+def note(
+    db: Connection, key: str, *, procore_id: str | None, status: str, triggers: Iterable[tuple[str, str]] | None = None
+) -> None:
+    """What Procore says of a hook: its id, `active`, `disabled`, `missing` or `vanished`, and its triggers if they were read."""
+    values: dict[str, Any] = {"procore_id": procore_id, "status": status, "updated_at": now()}
+    if triggers is not None:
+        values |= {"triggers": sorted(map(list, triggers)), "looked_at": now()}
+    db.execute(update(Hook).where(Hook.key == key).values(values))
 
 
 def remove(db: Connection, key: str) -> None:
@@ -84,16 +140,43 @@ def remove(db: Connection, key: str) -> None:
 
 
 def of_connector(db: Connection, connector: str | None = None) -> list[Any]:
-    """Rows of hooks that were not removed, of one connector or all."""
-    wanted = select(Hook.__table__).where(Hook.removed_at.is_(None)).order_by(Hook.connector, Hook.project_id)
+    """Rows of hooks that were not removed, of one connector or all; `here` is the database's clock."""
+    wanted = _rows().where(Hook.removed_at.is_(None)).order_by(Hook.connector, Hook.project_id)
     return list(db.execute(wanted if connector is None else wanted.where(Hook.connector == connector)))
 
 
+def _rows() -> Any:
+    return select(Hook.__table__, now().label("here"))
+
+
 def _of(connector: str, project_id: str) -> Any:
-    return select(Hook.__table__).where(Hook.connector == connector, Hook.project_id == project_id, Hook.removed_at.is_(None))
+    same = (Hook.connector == connector, Hook.project_id == project_id, Hook.removed_at.is_(None))
+    return _rows().where(*same).with_for_update()
 
 
 def scope_of(db: Connection, key: str) -> tuple[str, str]:
     """The company and the project a hook belongs to; empty texts for what it has not, or an unknown key."""
     row = db.execute(select(Hook.company_id, Hook.project_id).where(Hook.key == key)).first()
     return ("", "") if row is None else (row.company_id, row.project_id)
+
+
+def count_refused(db: Connection, counts: Mapping[str, int]) -> None:
+    """Deliveries that the door refused for their secret, by key: Procore may send one that we do not know."""
+    for key in sorted(counts):  # one order for all, so that two doors cannot deadlock
+        more = {"refused": Hook.refused + counts[key], "refused_at": now()}
+        db.execute(update(Hook).where(Hook.key == key, Hook.removed_at.is_(None)).values(more))
+
+
+def delivered_lately(db: Connection) -> dict[str, dt.datetime]:
+    """When the last delivery of the past hour came in, by key."""
+    last = func.max(Delivery.received_at)
+    rows = db.execute(select(Delivery.hook_key, last).where(Delivery.received_at > now(-LATELY_S)).group_by(Delivery.hook_key))
+    return {key: moment for key, moment in rows if moment is not None}
+
+
+def keep_delivered(db: Connection, connector: str) -> None:
+    """Remember when deliveries last came in, before they are too old to be looked for."""
+    lately = delivered_lately(db)
+    for row in of_connector(db, connector):
+        if (seen := lately.get(row.key)) is not None and seen != row.delivered_at:
+            db.execute(update(Hook).where(Hook.key == row.key).values(delivered_at=seen))

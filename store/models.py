@@ -103,6 +103,7 @@ class Fetch(Leased, Base):
     __table_args__ = (
         Index("ux_tieback_fetches_waiting", "connector", "resource", "record_id", unique=True,
               sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_tieback_fetches_group", "connector", "resource", "project_id", "state", "created_at"),
         Index("ix_tieback_fetches_due", "run_after",
               sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
         Index("ix_tieback_fetches_held", "lease_until",

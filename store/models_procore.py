@@ -31,7 +31,8 @@ class Connector(Base):
 class Hook(Base):
     """A webhook subscription we keep at Procore. `key` is the unguessable part of our URL.
 
-    `sealed` is a list of `{"secret", "until"}`: several may be valid while one is rotated.
+    `sealed` is a list of `{"secret", "made_at", "told_at", "until"}`, the newest first: several are valid while one is
+    rotated. The one that has `told_at` is what Procore sends; from `until` on a secret is no longer accepted.
     """
 
     __tablename__ = "tieback_hooks"
@@ -41,7 +42,12 @@ class Hook(Base):
     project_id: Mapped[str] = mapped_column(Text64, default="")
     procore_id: Mapped[str | None] = mapped_column(Text64)
     sealed: Mapped[list[Any]]
-    status: Mapped[str] = mapped_column(Text64, default="planned")  # planned | active | disabled | missing | removed
+    status: Mapped[str] = mapped_column(Text64, default="planned")  # planned | active | disabled | missing | vanished | removed
+    triggers: Mapped[list[Any] | None]  # as last seen there: [["rfis", "update"], …]
+    looked_at: Mapped[dt.datetime | None]  # when the triggers were last read
+    delivered_at: Mapped[dt.datetime | None]  # when a delivery last came in, as of the last look
+    refused: Mapped[int] = mapped_column(Integer, default=0)  # deliveries with a wrong secret since it was last written there
+    refused_at: Mapped[dt.datetime | None]
     removed_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
@@ -66,6 +72,7 @@ class Call(Base):
     request_id: Mapped[str | None] = mapped_column(Text200)
     quota_left: Mapped[int | None] = mapped_column(Integer)
     error: Mapped[str | None]
+    lane: Mapped[str | None] = mapped_column(Text64)
     at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
 
 
@@ -81,15 +88,13 @@ class Token(Base):
 
 
 class Quota(Base):
-    """What a connector's rate-limit headers last said, shared by every process."""
+    """What is known of a connector's rate limits, as `connectors.quota_state` writes it; `version` counts its changes."""
 
     __tablename__ = "tieback_quota"
     connector: Mapped[str] = mapped_column(Text64, primary_key=True)
-    window: Mapped[str] = mapped_column(Text64, primary_key=True)  # spike | hour
-    limit: Mapped[int] = mapped_column(Integer)
-    remaining: Mapped[int] = mapped_column(Integer)
-    reset_at: Mapped[dt.datetime]
-    blocked_until: Mapped[dt.datetime | None]
+    state: Mapped[dict[str, Any]]
+    version: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
 
 
 class Project(Base):
@@ -130,6 +135,7 @@ class Import(Leased, Base):
     resources: Mapped[list[Any]]
     projects: Mapped[list[Any] | None]  # None: all permitted ones
     mode: Mapped[str] = mapped_column(Text64)
+    since: Mapped[dt.datetime | None]  # read only what changed, or is dated, after it
     requested_by: Mapped[str] = mapped_column(Text200)
     counts: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]

@@ -61,6 +61,7 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
         json_serializer=storable_json,
+        hide_parameters=True,  # its errors would carry bodies and sealed values into the log
         connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC", **_NOTICE_SILENCE},
     )
 
@@ -79,6 +80,7 @@ def _sqlite(path: str) -> Engine:
         pool_size=64,
         max_overflow=64,
         json_serializer=storable_json,
+        hide_parameters=True,
         connect_args={"timeout": 30, "check_same_thread": False},
     )
     mode = (

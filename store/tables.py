@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,8 +21,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     func,
     inspect,
+    or_,
     select,
     text,
     update,
@@ -70,6 +72,95 @@ def upsert(
         "Use the same key: in every rule that writes it.",
         kind="conflict",
     )
+
+
+def ready(db: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The table of this name, made or widened so that it takes these rows of the standard columns.
+
+    Looking at a table costs more than writing a page to it: one that `is_plain` may be used again, once committed.
+    Raises: Permanent when it is there with another key than (connector, id).
+    """
+    table = _table(db, name, STANDARD_KEY, rows[0])
+    if not is_plain(table):
+        for row in rows:
+            table = _table(db, name, STANDARD_KEY, row)
+    if not _keyed(db, name):
+        raise Permanent(
+            f"there is a table {name} already, and it is not unique by (connector, id), so records cannot land in it. "
+            "Rename it, or add that unique constraint.",
+            kind="table",
+        )
+    return table
+
+
+def is_plain(table: Table) -> bool:
+    """Whether its standard columns are as we make them, and take any record; somebody may have made it by hand."""
+    return all(column in table.c and isinstance(table.c[column].type, type(kind)) for column, kind in STANDARD.items())
+
+
+def upsert_many(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Write rows of the standard columns in one statement; says of each id what `upsert` would, with `updated_at` deciding.
+
+    The table is `ready`. All rows are of one connector and have all the standard columns, each id comes once. A row
+    that was marked deleted comes back when it was read more than a minute after that: a list may be stale for a while.
+    Raises: Permanent when a column cannot hold a value.
+    """
+    fit = [{column: _fitted(table, column, value) for column, value in row.items()} for row in rows]
+    known = _compared(db, table, fit)
+    outcomes = {str(row["id"]): _outcome(known.get(str(row["id"])), row) for row in fit}
+    write = [row for row in fit if outcomes[str(row["id"])] in ("inserted", "updated")]
+    if write:
+        db.execute(_overwrite(db, table), write)
+    return outcomes
+
+
+def mark_many(db: Connection, name: str, connector: str, marks: Mapping[str, Any]) -> None:
+    """Set `deleted_at` on the rows with these ids; `marks` maps an id to the moment. Nothing when there is no such table."""
+    types = _known(db, name)
+    if types is None or not {"connector", "id", "deleted_at"} <= set(types):
+        return
+    table = Table(name, MetaData(), *(Column(c, t) for c, t in types.items()))
+    same = (table.c.connector == connector, table.c.id == bindparam("of", type_=table.c.id.type), table.c.deleted_at.is_(None))
+    wanted = update(table).where(*same).values(deleted_at=bindparam("at", type_=table.c.deleted_at.type))
+    db.execute(wanted, [{"of": _fitted(table, "id", id), "at": _fitted(table, "deleted_at", at)} for id, at in marks.items()])
+
+
+_COMPARED = ("id", "record_hash", "updated_at", "deleted_at", "fetched_at")
+STALE = dt.timedelta(seconds=60)
+
+
+def _compared(db: Connection, table: Table, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is there of these rows, held until the end of the transaction, in an order that all keep."""
+    same = (table.c.connector == rows[0]["connector"], table.c.id.in_([row["id"] for row in rows]))
+    wanted = select(*(table.c[column] for column in _COMPARED)).where(*same).order_by(table.c.id)
+    return {str(row.id): row._mapping for row in db.execute(wanted.with_for_update())}
+
+
+def _outcome(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
+    if known is None:
+        return "inserted"
+    gone = known["deleted_at"]
+    back = gone is not None and row["fetched_at"] - gone > STALE
+    if _loses({**known, "deleted_at": None} if back else known, row, "updated_at"):
+        return "older"
+    return "unchanged" if known["record_hash"] == row["record_hash"] and gone is None else "updated"
+
+
+def _overwrite(db: Connection, table: Table) -> Any:
+    """Insert or replace, never by something older: a row may have come between our look and our write."""
+    made = insert(db, table)
+    new = made.excluded
+    newer = or_(table.c.updated_at.is_(None), new.updated_at.is_(None), table.c.updated_at <= new.updated_at)
+    values = {column: new[column] for column in STANDARD if column not in STANDARD_KEY}
+    return made.on_conflict_do_update(index_elements=list(STANDARD_KEY), set_=values, where=newer)
+
+
+def _keyed(db: Connection, name: str) -> bool:
+    look = inspect(db)
+    keys = [look.get_pk_constraint(name)["constrained_columns"]]
+    keys += [one["column_names"] for one in look.get_unique_constraints(name)]
+    keys += [[str(column) for column in one["column_names"]] for one in look.get_indexes(name) if one["unique"]]
+    return any(set(key) == set(STANDARD_KEY) for key in keys)
 
 
 def _fitted(table: Table, column: str, value: Any) -> Any:

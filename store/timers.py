@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from sqlalchemy import Connection, case, select, update
@@ -64,3 +65,15 @@ def done(db: Connection, held: Held, row: Any, error: str | None) -> None:
 
 def disarm(db: Connection, subject: str) -> None:
     db.execute(update(Timer).where(Timer.subject == subject).values(state="ok", run_after=None))
+
+
+def late_s(db: Connection, kind: str, subject: str) -> float:
+    """For how many seconds this timer has been due; below zero while it is not, 0 when there is none."""
+    due = db.execute(select(Timer.run_after, now()).where(Timer.kind == kind, Timer.subject == subject)).first()
+    return 0.0 if due is None or due[0] is None else float((due[1] - due[0]).total_seconds())
+
+
+def clock(db: Connection) -> dt.datetime:
+    """The database's time, which all that is timed goes by."""
+    moment: dt.datetime = db.execute(select(now())).scalar_one()
+    return moment

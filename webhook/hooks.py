@@ -3,6 +3,9 @@
 A wrong key and a wrong secret walk the same path: compare, look into the database once more (at most
 every 200 ms), compare again. So a hook or a secret made a moment ago is known at once, and nothing
 tells an unknown key from a wrong secret.
+
+What is refused for its secret is counted per hook, in memory, and written down by a thread of its own now and
+then: Procore may have been told another secret than we know, and then the hook is written anew.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -18,7 +22,7 @@ from config import logs
 from config.secrets import Box
 from store import hooks
 from store.hooks import OpenHook
-from store.session import reading
+from store.session import reading, writing
 from webhook import auth
 
 log = logging.getLogger("tieback.door")
@@ -26,6 +30,7 @@ log = logging.getLogger("tieback.door")
 STALE_S = 2.0
 MISS_S = 0.2
 WAIT_S = 1.0
+TOLD_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class HookTable:
         self._known: dict[bytes, _Known] = {}
         self._read_at = float("-inf")
         self._reading = threading.Lock()
+        self._refused: Counter[str] = Counter()
+        self._telling = threading.Lock()
+        self._told_at = float("-inf")
         self.loaded = False
 
     def admit(self, key: str, header: str) -> OpenHook | None:
@@ -52,7 +60,31 @@ class HookTable:
         found = self._compare(key, header)
         if found is None and self._refresh(MISS_S, wait_s=WAIT_S):
             found = self._compare(key, header)
+        if found is None:
+            self._count(key)
         return found
+
+    def _count(self, key: str) -> None:
+        """Note a refusal; whether the key is one of ours makes no difference in time that could be measured from outside."""
+        known = self._known.get(auth.digest(key.encode("utf-8", "replace")))
+        with self._telling:
+            self._refused["" if known is None else known.hook.key] += 1
+            due = time.monotonic() - self._told_at > TOLD_EVERY_S
+            if due:
+                self._told_at = time.monotonic()
+        if due:
+            threading.Thread(target=self._tell, daemon=True, name="door-refused").start()
+
+    def _tell(self) -> None:
+        with self._telling:
+            counts, self._refused = self._refused, Counter()
+        counts.pop("", None)
+        try:
+            if counts:
+                with writing(self._engine) as db:
+                    hooks.count_refused(db, counts)
+        except Exception as error:  # noqa: BLE001 (a count that is lost is counted again at the next refusal)
+            log.warning("door.refusals_untold", extra=logs.about(error=f"{type(error).__name__}: {error}".split("\n")[0][:300]))
 
     def _compare(self, key: str, header: str) -> OpenHook | None:
         known = self._known.get(auth.digest(key.encode("utf-8", "replace")))

@@ -10,12 +10,18 @@ from config.errors import LostLease, TiebackError
 from config.logs import about
 from store import calls, timers
 from store.session import writing
-from workers import hooks
+from workers import comparing, hooks, repair, sweeps, validating
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.chores")
 
-CHORES: dict[str, Callable[[Desk, str], None]] = {"hooks": hooks.keep_in_order, "validate": hooks.run_validation}
+CHORES: dict[str, Callable[[Desk, str], None]] = {
+    "hooks": hooks.keep_in_order,
+    "validate": validating.run_validation,
+    "repair": repair.by_itself,
+    "sweep": sweeps.by_itself,
+    "ids": comparing.by_itself,
+}
 
 
 def run(desk: Desk, timer_id: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from automations.match import Match
 from config.logs import about
 from connectors import catalogue
-from store import events, records
+from store import events, records, repairs
 from workers.desk import Desk
 from workers.events import Said, event_of
 
@@ -98,6 +98,8 @@ class _Entering:
         if catalogue.subscribable(said.resource_name) is None and catalogue.resource(said.resource_name) is None:
             return "unsupported", f'the catalogue has no resource "{said.resource_name}"'
         if said.action == "delete":
+            if earlier := repairs.told_of_deletion(self._db, self._values, self._resource):
+                return "ignored", f"the deletion is known already: event {earlier}"
             records.mark_deleted(self._db, self._origin.connector, self._resource, said.resource_id, said.timestamp)
         return None
 

@@ -14,7 +14,7 @@ import dramatiq
 
 from config.errors import LostLease
 from config.logs import about
-from workers import chores, execute, fetch, sorting
+from workers import chores, execute, fetch, importing, sorting
 from workers.broker import queue
 from workers.desk import Desk
 
@@ -25,6 +25,7 @@ ACTORS: dict[str, Callable[[Desk, int], None]] = {
     "fetch": fetch.fetch,
     "run": execute.run,
     "timer": chores.run,
+    "import": importing.run,
 }
 
 

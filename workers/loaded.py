@@ -28,7 +28,8 @@ from connectors.kinds.procore_dmsa import Procore
 from store import connectors as kept
 from store import definitions
 from store.session import reading
-from workers.ports import CallLog, StoreQuota, StoreTokens
+from workers.ports import CallLog, StoreTokens
+from workers.quota import governor
 
 log = logging.getLogger("tieback.loaded")
 
@@ -58,7 +59,7 @@ class Loaded:
         self._settings = settings
         self._call_log = call_log
         self._tokens = StoreTokens(engine, box)
-        self._quota = StoreQuota(engine)
+        self.quota = governor(engine, settings)
         self._lock = threading.Lock()
         self._generation = -1
         self.site = Site()
@@ -95,6 +96,8 @@ class Loaded:
         parsed = {one.version_id: rule for one in active if (rule := _parsed(one.source, one.file))}
         automations = tuple(parsed.values())
         self._by_version = parsed
+        # A token that is remembered may be of the place that a connector led to before.
+        self._tokens = StoreTokens(self._engine, self._box)
         self.site = Site(
             connectors=found,
             refused=refused,
@@ -138,7 +141,7 @@ class Loaded:
         return dict(self.site.connectors)
 
     def procore(self, name: str, lane: str = "webhook") -> Procore:
-        return Procore(self.connector(name), self._tokens, self._call_log, self._quota, lane=lane)
+        return Procore(self.connector(name), self._tokens, self._call_log, self.quota, lane=lane)
 
     def destination(self, name: str) -> Any:
         """The destination `kind:name`. Raises: Permanent when there is none, or its secrets cannot be had."""

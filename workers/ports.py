@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import time
 import uuid
@@ -12,18 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from config.errors import Transient
-from config.logs import about, hide
+from config.logs import hide
 from config.secrets import Box
-from connectors.ports import Call, MemoryQuota, Token
+from connectors.ports import Call, Token
 from store import calls
 from store.session import reading, retrying, writing
 
 FETCHING_S = 30.0
-
-log = logging.getLogger("tieback.ports")
 
 
 class StoreTokens:
@@ -44,7 +40,7 @@ class StoreTokens:
             return None
         token = Token(kept[0], kept[1].timestamp())
         self._known[connector] = token
-        hide(token.value.reveal())
+        hide(token.value.reveal(), token.expires_at - time.time())
         return token
 
     @contextmanager
@@ -68,7 +64,7 @@ class StoreTokens:
             return calls.lock_token(db, connector, holder, FETCHING_S)
 
     def keep(self, connector: str, token: Token) -> None:
-        hide(token.value.reveal())
+        hide(token.value.reveal(), token.expires_at - time.time())
         with writing(self._engine) as db:
             calls.keep_token(db, self._box, connector, token.value, token.expires_at - time.time())
         self._known[connector] = token
@@ -98,55 +94,3 @@ class CallLog(threading.local):
         """As `shown`, and they are no longer pending."""
         taken, self.pending = self.shown(**of), []
         return taken
-
-
-class StoreQuota(MemoryQuota):
-    """The in-memory governor, with what all must obey at once (a 429, Retry-After) shared through the database."""
-
-    LOOK_S = 1.0
-
-    def __init__(self, engine: Engine):
-        super().__init__()
-        self._engine = engine
-        self._looked: dict[str, float] = {}
-        self._written: dict[str, float] = {}
-
-    def wait(self, connector: str, lane: str) -> None:
-        if time.monotonic() - self._looked.get(connector, -9.0) > self.LOOK_S:
-            self._looked[connector] = time.monotonic()
-            for row in self._rows(connector):
-                if row.blocked_until is not None and row.blocked_until > row.now_there:
-                    ahead = (row.blocked_until - row.now_there).total_seconds()
-                    super().blocked_until(connector, time.time() + ahead)
-        super().wait(connector, lane)
-
-    def seen(self, connector: str, limit: int, remaining: int, reset_at: float) -> None:
-        super().seen(connector, limit, remaining, reset_at)
-        if time.monotonic() - self._written.get(connector, -9.0) > 5.0:
-            self._written[connector] = time.monotonic()
-            moment = dt.datetime.fromtimestamp(reset_at, dt.UTC)
-            self._share(connector, {"limit": limit, "remaining": remaining, "reset_at": moment})
-
-    def blocked_until(self, connector: str, unix_s: float) -> None:
-        super().blocked_until(connector, unix_s)
-        moment = dt.datetime.fromtimestamp(unix_s, dt.UTC)
-        values = {"limit": 0, "remaining": 0, "reset_at": moment, "blocked_until": moment}
-        self._share(connector, values)
-
-    def _rows(self, connector: str) -> list[Any]:
-        with _told(connector), reading(self._engine) as db:
-            return calls.quota(db, connector)
-        return []
-
-    def _share(self, connector: str, values: dict[str, Any]) -> None:
-        with _told(connector), writing(self._engine) as db:
-            calls.keep_quota(db, connector, "shown", values)
-
-
-@contextmanager
-def _told(connector: str) -> Iterator[None]:
-    """The call at hand has taken place: that others cannot be told of it must not look like its failure."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        log.warning("quota.not_shared", extra=about(connector=connector, error=str(error)[:200]))

@@ -16,14 +16,16 @@ from config import failpoints
 from config.logs import about
 from store import beats, deliveries, fetches, leases
 from store.leases import Work
-from store.models import Fetch, Run, Timer
+from store.models import Fetch, Import, Run, Timer
 from store.session import reading, retrying, writing
 from workers.broker import Bell
 
 log = logging.getLogger("tieback.relay")
 
 BEAT_S = 3.0
-_ACTORS: tuple[tuple[Work, str, str], ...] = ((Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"))
+_ACTORS: tuple[tuple[Work, str, str], ...] = (
+    (Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"), (Import, "import", "failed"),
+)  # fmt: skip
 
 
 class Relay:

@@ -123,6 +123,8 @@ class _Site:
         config = {**connector_definition.as_config(parsed), "file": shown}
         known = row is not None and row.state != "removed"
         kind = "connector.updated" if known else "connector.created"
+        if known and row is not None and connectors.leads_elsewhere(row.config, config):
+            connectors.forget_place(self._db, parsed.name)
         self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name, kind)
         arm(self._db, parsed.name)
 

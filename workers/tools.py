@@ -47,13 +47,13 @@ class Http:
         idempotency_key: str | None = None,
     ) -> Reply:
         """Raises: Transient, Uncertain, Permanent; a rule's mistake (a path that leads elsewhere) is Permanent too."""
-        target = path + (("&" if "?" in path else "?") + urlencode(query) if query else "")
+        target = path + (("&" if "?" in path else "?") + urlencode(query, errors="replace") if query else "")
         try:
             answer = self._destination.send(
                 method,
                 target,
                 json=json,
-                body=None if body is None else body.encode(),
+                body=None if body is None else body.encode("utf-8", "replace"),
                 headers=headers,
                 idempotency_key=idempotency_key,
             )

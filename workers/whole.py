@@ -10,9 +10,10 @@ import dramatiq
 from config.logs import about
 from config.secrets import Box
 from config.settings import Settings
+from connectors.governor import Governor
 from store import canary, migrate
 from store.session import open_engine
-from workers import fallback, jobs, site
+from workers import fallback, jobs, repair, site
 from workers.broker import Doorbell, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
@@ -44,6 +45,7 @@ class Whole:
         self._threads: list[threading.Thread] = []
         self._worker: dramatiq.Worker | None = None
         self._keeper: Keeper | None = None
+        self._quota: Governor | None = None
 
     def start(self) -> None:
         migrate.ready(self.engine, self.settings)
@@ -60,6 +62,7 @@ class Whole:
         self._keeper = Keeper(self.engine)
         call_log = CallLog()
         loaded = Loaded(self.engine, self.box, self.settings, call_log)
+        self._quota = loaded.quota
         desk = Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded)
         jobs.register(self.broker, desk)
         self._worker = dramatiq.Worker(self.broker, worker_threads=self.settings.worker_threads, worker_timeout=100)
@@ -74,6 +77,7 @@ class Whole:
         embedded = self.settings.embedded
         relay = Relay(self.engine, self.doorbell, self.holder, every_s=0.2 if embedded else 0.5, again_s=2.0 if embedded else 4.0)
         relay.also(SITE_LOOK_S, lambda: site.look(self.engine, self.box, self.settings))
+        relay.also(repair.AT_START, lambda: repair.at_start(self.engine))
         self._thread("relay", lambda: relay.run(self._stop))
 
     def _beat_worker(self) -> None:
@@ -99,6 +103,8 @@ class Whole:
             thread.join(timeout=5)
         if self._keeper is not None:
             self._keeper.stop()
+        if self._quota is not None:
+            self._quota.close()
         self.doorbell.stop()
         self.broker.close()
         self.engine.dispose()

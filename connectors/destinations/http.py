@@ -23,6 +23,13 @@ KEYS = ("url", "headers", "method", "timeout", "private", "idempotency_header")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_S, LONGEST_S = 10.0, 30.0
 _REFERENCE = re.compile(r"\$\{(?:env|file):[^}]+\}")
+# They belong to the connection or name the host; a rule that could set them could cut our request into two.
+CONNECTION_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
+     "proxy-connection", "proxy-authorization", "http2-settings"}
+)  # fmt: skip
+CREDENTIALS = frozenset({"authorization", "cookie"})
+LONGEST_COMMON = 15
 _SECRETIVE = re.compile(r"auth|token|key|secret|cookie|sign|pass|credential", re.IGNORECASE)
 
 
@@ -41,7 +48,13 @@ class Definition:
     def load(self, env: Mapping[str, str], folder: Path) -> Destination:
         where = f"http:{self.name}"
         at, base = origin(_filled(self.url, env, folder, f"{where}, url"), where, private=self.private, listed=True)
+        if _REFERENCE.search(self.url):
+            _hide_path(base)
         headers = {name: _filled(text, env, folder, f"{where}, headers.{name}") for name, text in self.headers.items()}
+        for value in headers.values():
+            # Whole, so that the credential inside `Bearer …` or `Basic …` is known too.
+            if value not in self.headers.values():
+                hide(value)
         return Destination(self, at, base, headers)
 
 
@@ -87,6 +100,10 @@ class Destination:
             raise ConfigError(f"{self.name}: the method {plain(method, 20)!r} is not known. Write one of {', '.join(METHODS)}.")
         extension = self._extension(path)
         target, shown = self._base + extension or "/", self._shown_base + extension or "/"
+        if not http.is_path(target):
+            raise ConfigError(
+                f"{self.name}: {plain(shown, 100)!r} leads out of the file's URL. Leave out .. and /./ in the path."
+            )
         sent = self._all_headers(headers or {}, idempotency_key)
         reply = self._client.send(method, target, json=json, body=body, headers=sent, shown=shown)
         return http.checked(self.name, method, shown, reply)
@@ -103,11 +120,16 @@ class Destination:
         return shown if not shown or shown.startswith(("/", "?")) else "/" + shown
 
     def _all_headers(self, extra: Mapping[str, str], idempotency_key: str | None) -> dict[str, str]:
-        fixed = {name.lower() for name in self._headers} | {"host", "content-length", "transfer-encoding", "connection"}
-        if clash := next((name for name in extra if name.lower() in fixed), None):
+        fixed = {_alike(name) for name in self._headers} | CONNECTION_HEADERS | CREDENTIALS
+        if clash := next((name for name in extra if _alike(name) in fixed), None):
             raise ConfigError(f"{self.name}: the header {plain(clash, 40)} is not a rule's to set. Remove it from the step.")
         made = {self._idempotency_header: idempotency_key} if idempotency_key else {}
         return {**extra, **made, **self._headers}
+
+
+def _alike(name: str) -> str:
+    # Many servers hand X_Api_Key and X-Api-Key to the application as the same variable.
+    return name.strip().lower().replace("_", "-")
 
 
 def parse(top: Reader, name: str) -> Definition:
@@ -138,6 +160,8 @@ def _headers(top: Reader) -> dict[str, str]:
         text = str(node.value)
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or isinstance(node.value, (dict, list)) or node.value is None:
             top.wrong("03", node.mark, f"headers: {plain(name, 40)} is no header with a text value.")
+        elif _alike(name) in CONNECTION_HEADERS:
+            top.wrong("03", node.mark, f"headers: {plain(name, 40)} belongs to the connection, which Tieback makes. Remove it.")
         elif _SECRETIVE.search(name) and not _REFERENCE.search(text):
             top.wrong(
                 "07", node.mark, f"headers.{name} stands in clear text. Write it by reference: ${{env:NAME}} or ${{file:PATH}}."
@@ -149,7 +173,7 @@ def _headers(top: Reader) -> dict[str, str]:
 
 def _header_name(top: Reader) -> str:
     name = top.text("idempotency_header") or "Idempotency-Key"
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,60}", name):
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,60}", name) or _alike(name) in CONNECTION_HEADERS | CREDENTIALS:
         top.wrong("03", top.mark("idempotency_header"), "idempotency_header is the name of a header, such as Idempotency-Key.")
     return name
 
@@ -171,8 +195,15 @@ def _filled(text: str, env: Mapping[str, str], folder: Path, where: str) -> str:
     """The text with every reference replaced; what came from a reference is never logged."""
 
     def value(found: re.Match[str]) -> str:
-        secret = resolve(found.group(0), env, folder, where).reveal()
-        hide(secret)
-        return secret
+        return resolve(found.group(0), env, folder, where).reveal()
 
     return _REFERENCE.sub(value, text)
+
+
+def _hide_path(base: str) -> None:
+    """A path that came from a secret is one: far ends repeat it in their errors (`Cannot POST /services/…`)."""
+    hide(base)
+    for segment in base.split("/"):
+        # Words such as incoming-webhook stay readable.
+        if len(segment) > LONGEST_COMMON and re.search(r"[0-9]", segment):
+            hide(segment)

@@ -6,14 +6,14 @@ Records are Procore's own dicts, untouched. Source: Procore documentation and RE
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from config.errors import ConfigError, Permanent, Transient
 from config.problems import did_you_mean
-from connectors import catalogue, http, reading
+from connectors import batches, catalogue, http, lessons, reading
 from connectors.addresses import Resolver, origin
 from connectors.addresses import resolve as resolve_name
 from connectors.catalogue import Resource
@@ -55,17 +55,15 @@ class Procore:
         return http.Client(self.connector.name, at, record=self._record, resolver=self._resolver)
 
     def _record(self, call: Call) -> None:
-        self._calls.record(self.connector.name, call)
+        self._calls.record(self.connector.name, replace(call, lane=self.lane))
 
     def sign_in(self) -> None:
         """Get a token, if there is none. Raises: Permanent(kind="unauthorized") when the credentials are refused."""
         self._tokens.token()
 
-    def knock(self, host: str, path: str) -> None:
-        """See that a host answers at all, signed in or not. Raises: Transient, Permanent when it does not."""
-        reply = self._client(host).send("GET", path)
-        if reply.status >= 500 or 300 <= reply.status < 400:
-            http.checked(f"{self.connector.name}, {host}", "GET", path, reply)
+    def knock(self, host: str, path: str) -> http.Reply:
+        """What a host answers to somebody who is not signed in. Raises: Transient, Permanent when it does not."""
+        return self._client(host).send("GET", path)
 
     def companies(self) -> list[Json]:
         """The companies in which the app is installed."""
@@ -98,6 +96,10 @@ class Procore:
             )
         return record
 
+    def many(self, resource: Resource | str, ids: Sequence[str], project_id: str | None = None) -> dict[str, Json]:
+        """Those of these records that the list has, by id, as the list has them. Errors as `request` does."""
+        return batches.read_many(self.pages, known(resource), ids, project_id)
+
     def pages(
         self,
         resource: Resource | str,
@@ -115,6 +117,26 @@ class Procore:
         daily logs need `start_date` and `end_date`, else they answer today. `deleted` reads the recycle bin.
         Raises: ConfigError for a filter that the list does not have; else as `request` does, while iterating.
         """
+        whole = self.paged(resource, project_id, parent=parent, filters=filters, query=query, per_page=per_page, deleted=deleted)
+        return reading.each(whole)
+
+    def paged(
+        self,
+        resource: Resource | str,
+        project_id: str | None = None,
+        *,
+        parent: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        per_page: int | None = None,
+        deleted: bool = False,
+        start: int = 1,
+        total_before: int | None = None,
+    ) -> Iterator[reading.Page]:
+        """As `pages`, whole pages from page `start` on; what moves between two pages may come twice.
+
+        `total_before` is the total that the page before `start` told: the list may have become shorter since.
+        """
         row = known(resource)
         path = row.deleted_path if deleted else row.list_path
         if path is None:
@@ -122,7 +144,7 @@ class Procore:
         target, fixed = self._where(row, path, row.list_query, "", project_id, parent, row.list_parent)
         asked = {**row.list_fixed, **fixed, **filter_query(row, filters or {}), **(query or {})}
         size = max(1, min(per_page or row.page_max, row.page_max)) if row.paging else None
-        return reading.each(self._pages(target, asked, size, row.group))
+        return self._pages(target, asked, size, row.group, start, total_before)
 
     def listed(self, path: str, query: Mapping[str, Any], per_page: int) -> Iterator[Json]:
         """Each item of a list that is no resource of the catalogue."""
@@ -158,16 +180,24 @@ class Procore:
         headers = {"Authorization": f"Bearer {token}"}
         if self.connector.company_id:
             headers["Procore-Company-Id"] = self.connector.company_id
-        self._quota.wait(name, self.lane)
-        reply = self._api.send(method, path, query=query, json=json, headers=headers)
-        if reply.quota:
-            self._quota.seen(name, *reply.quota)
-        pause_s = http.pause_s(reply) if reply.status in (429, 503) else None
-        if pause_s is not None:
-            self._quota.blocked_until(name, time.time() + pause_s)
+        with self._quota.call(name, self.lane) as told:
+            try:
+                reply = self._api.send(method, path, query=query, json=json, headers=headers)
+            except Exception as error:
+                told(lessons.of_error(error))
+                raise
+            told(lessons.of_reply(reply))
         return http.checked(name, method, path, reply)
 
-    def _pages(self, path: str, query: Mapping[str, Any], size: int | None, group: str | None) -> Iterator[reading.Page]:
+    def _pages(
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        size: int | None,
+        group: str | None,
+        start: int = 1,
+        total_before: int | None = None,
+    ) -> Iterator[reading.Page]:
         def ask(position: Mapping[str, Any]) -> tuple[http.Reply, list[Json]]:
             reply = self.reply("GET", path, query={**query, **position})
             return reply, self._records(path, reply, group)
@@ -175,7 +205,7 @@ class Procore:
         if size is None:
             _, records = ask({})
             return iter([reading.Page(records, 1, len(records), len(records))])
-        return reading.pages(ask, size, f"{self.connector.name}: GET {path}")
+        return reading.pages(ask, size, f"{self.connector.name}: GET {path}", start, total_before)
 
     def _records(self, path: str, reply: http.Reply, group: str | None) -> list[Json]:
         found = unwrapped(http.json_of(self.connector.name, "GET", path, reply))

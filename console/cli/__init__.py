@@ -24,6 +24,8 @@ COMMANDS = {
     "connector": ("connector:connector", "Connections to Procore companies."),
     "hooks": ("hooks:hooks", "Webhook subscriptions at Procore."),
     "deliveries": ("deliveries:deliveries", "What Procore sent."),
+    "import": ("importing:import_", "Read whole resources from Procore into tables."),
+    "imports": ("importing:imports", "What was read as a whole, and what is being read."),
     "events": ("events:events", "What the deliveries said, and what became of it."),
     "runs": ("runs:runs", "What automations did, step by step."),
     "rules": ("rules:rules", "Check, list and apply automations."),

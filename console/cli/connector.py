@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from console.cli import adding
+from config.errors import ConfigError
+from console.cli import adding, asking
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, say, show_json, shown
-from console.verbs import connecting, hooking
-from console.verbs.at_hand import at_hand
+from console.cli.output import json_option, listing, listing_options, safe, say, show_json, shown
+from console.verbs import connected, hooking, parting
+from console.verbs.at_hand import AtHand, at_hand
 from console.verbs.connecting import green
+from workers import validating
 
 COLUMNS = {
     "NAME": "name",
@@ -29,7 +31,7 @@ name_argument = click.argument("name")
 
 @connector.command()
 @click.option("--name", help="How rules and people call it, such as acme-prod.")
-@adding.fields
+@asking.fields
 def add(name: str | None, **given: Any) -> int:
     """Add a connection in five steps; what is not given is asked for. Nothing is kept unless every check is green.
 
@@ -42,11 +44,16 @@ def add(name: str | None, **given: Any) -> int:
 
 @connector.command()
 @name_argument
-@adding.fields
-def update(name: str, **given: Any) -> int:
-    """Change a connection. It is validated first; nothing changes unless every check is green."""
+@asking.fields
+@click.option("--if-version", type=click.IntRange(1), metavar="N", help="Only when it is still at this version (see show).")
+def update(name: str, if_version: int | None, **given: Any) -> int:
+    """Change a connection: other fields, a new client secret, another company or environment.
+
+    It is validated first; nothing changes unless every check is green. What somebody else changed meanwhile is
+    not overwritten. At another company or environment the hooks of the old place are taken away.
+    """
     with at_hand() as here:
-        return adding.update(here, name, given)
+        return adding.update(here, name, given, if_version)
 
 
 @connector.command("list")
@@ -54,7 +61,7 @@ def update(name: str, **given: Any) -> int:
 def list_(limit: int, as_json: bool) -> None:
     """List connections."""
     with at_hand() as here:
-        rows = connecting.listed(here)[:limit]
+        rows = connected.listed(here)[:limit]
     listing(rows, COLUMNS, as_json=as_json, empty="There is no connector yet. Add one: tieback connector add")
 
 
@@ -64,7 +71,7 @@ def list_(limit: int, as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show one connection with its last verdict; never a secret."""
     with at_hand() as here:
-        found = connecting.shown(here, name)
+        found = connected.shown(here, name)
     if as_json:
         show_json(found)
         return
@@ -82,7 +89,7 @@ def show(name: str, as_json: bool) -> None:
 def validate(name: str, as_json: bool) -> int:
     """Check a connection field by field: ok, not yet, or wrong and the mend. Exit 1 when something is wrong."""
     with at_hand() as here:
-        checks = hooking.validate(here, name)
+        checks = _validated(here, name)
     if as_json:
         show_json([vars(check) for check in checks])
     else:
@@ -90,16 +97,38 @@ def validate(name: str, as_json: bool) -> int:
     return 0 if green(checks) else 1
 
 
+def _validated(here: AtHand, name: str) -> list[Any]:
+    connected.existing(here, name)
+    with hooking.Loading(here) as loading:
+        log = loading.calls
+        return validating.check(here.engine, here.box, here.settings, loading.loaded, name, log=log, actor=here.actor)
+
+
 @connector.command()
 @name_argument
-def remove(name: str) -> None:
-    """Remove a connection and its hooks at Procore. Rows, runs and events stay."""
+def export(name: str) -> None:
+    """Write a connection as a file for the site's connectors/ folder, with references where its secrets belong."""
     with at_hand() as here:
-        connecting.ours(here, name)
-        trouble = hooking.remove_all(here, name)
-        connecting.remove(here, name)
-    if trouble:
-        say(f"{name}: hooks are left at Procore, delete them there: {trouble}")
+        click.echo(connected.exported(here, name).rstrip("\n"))
+
+
+@connector.command()
+@name_argument
+@click.option("--yes", is_flag=True, help="Also when automations or unfinished work refer to it.")
+def remove(name: str, yes: bool) -> None:
+    """Remove a connection, after its hooks at Procore. Rows, runs and events stay.
+
+    What refers to it is named first: then it takes --yes, or a yes at the terminal.
+    """
+    with at_hand() as here:
+        referring = parting.references(here, name)
+        if referring:
+            click.echo(f"{name} is referred to by: {safe(referring.sentence())}", err=True)
+        if referring and not yes and not asking.agreed(f"Remove {name} all the same?"):
+            raise ConfigError(f'connector "{name}" is referred to by {referring.sentence()}. To remove it all the same: --yes')
+        left = parting.remove(here, name)
+    for sentence in left:
+        say(f"{name}: {sentence}")
     say(f"{name}: removed")
 
 
@@ -109,7 +138,7 @@ def remove(name: str) -> None:
 def pause(name: str, reason: str | None) -> None:
     """Pause a connection: what arrives is kept, nothing is called."""
     with at_hand() as here:
-        connecting.set_state(here, name, "paused", reason)
+        connected.set_state(here, name, "paused", reason)
     say(f"{name}: paused")
 
 
@@ -118,5 +147,5 @@ def pause(name: str, reason: str | None) -> None:
 def resume(name: str) -> None:
     """Resume a paused connection."""
     with at_hand() as here:
-        connecting.set_state(here, name, "active", None)
+        connected.set_state(here, name, "active", None)
     say(f"{name}: active")

@@ -6,6 +6,7 @@ import click
 
 from console.cli.family import Family
 from console.cli.output import listing, listing_options
+from console.cli.repairing import repair, repairs
 from console.verbs import showing
 from console.verbs.at_hand import at_hand
 
@@ -21,6 +22,8 @@ COLUMNS = {
 STATES = ("received", "sorted", "ignored", "quarantined")
 
 deliveries = Family(name="deliveries", help="What Procore sent.")
+deliveries.add_command(repair)
+deliveries.add_command(repairs)
 
 
 @deliveries.command("list")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from config.errors import ConfigError, TiebackError
+from config.hiding import scrub
 
 
 def ended(error: BaseException) -> int:
@@ -24,7 +25,7 @@ def ended(error: BaseException) -> int:
     if os.environ.get("TIEBACK_LOG_LEVEL", "").upper() == "DEBUG" and not isinstance(error, click.ClickException):
         import traceback
 
-        traceback.print_exception(error)
+        print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
     return code
 
 
@@ -73,6 +74,6 @@ def _unexpected(error: BaseException) -> str:
 
 def _say(sentence: str) -> None:
     try:
-        print(f"tieback: {sentence}", file=sys.stderr, flush=True)
+        print(scrub(f"tieback: {sentence}"), file=sys.stderr, flush=True)
     except OSError:
         pass  # nobody listens

@@ -8,14 +8,19 @@ import click
 
 from config import settings
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, say, show_json
+from console.cli.output import json_option, listing, listing_options, say, show_json, shown
 from console.verbs import ruling
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {"NAME": "name", "STATE": "state", "STAGE": "stage", "VERSION": "version", "FILE": "file", "TITLE": "title"}
 RESOURCES = {
-    "NAME": "name", "SCOPE": "scope", "WEBHOOK": "webhook", "SINCE": "incremental", "DELETED": "deletions",
+    "NAME": "name", "SCOPE": "scope", "WEBHOOK": "webhook", "SINCE": "incremental", "DAYS": "by_day", "DELETED": "deletions",
     "BATCH": "batch", "FIELDS": "fields", "NOTE": "note",
+}  # fmt: skip
+ONE_RESOURCE = {
+    "name": "name", "scope": "scope", "table": "table", "events": "webhook", "ended": "retired", "list": "list", "show": "show",
+    "page": "page", "parent": "parent", "since": "incremental", "by day": "by_day", "deleted": "deletions", "by id": "batch",
+    "seen live": "live", "note": "note",
 }  # fmt: skip
 FORMATS = ("text", "json", "github")
 
@@ -86,9 +91,8 @@ def schema(what: str, name: str | None, limit: int, as_json: bool) -> None:
         show_json(found)
         return
     fields = found.pop("fields")
-    listing(
-        [found], {"NAME": "name", "TABLE": "table", "SCOPE": "scope", "LIST": "list", "SHOW": "show"}, as_json=False, empty=""
-    )
+    for label, key in ONE_RESOURCE.items():
+        say(f"{label:11} {shown(None if found[key] in ([], {}) else found[key])}")
     say("fields: open, not known to Tieback" if fields is None else "fields (? may be null):")
     for path, kind in (fields or {}).items():
         say(f"  {path:40} {kind}")

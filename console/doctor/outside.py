@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from config.settings import Settings, with_keys
 from console.doctor import Finding
 from store import beats, connectors, definitions, hooks
 from store.session import open_engine, reading
+from workers import projects
 from workers.loaded import connector_of
+
+STALE = dt.timedelta(days=2)
 
 
 def _with_database(look: Callable[[Connection, Settings], Iterator[Finding]]) -> Callable[[Settings], list[Finding]]:
@@ -51,22 +55,46 @@ def _connector(row: Any, texts: dict[str, str], box: Box, given: Settings) -> Fi
         return Finding(name, "wrong", str(error).removeprefix(f"{name}, "))
     if row.state == "paused":
         return Finding(name, "warn", f"paused: {row.reason or 'no reason was given'}", f"tieback connector resume {row.name}")
-    wrong = [check for check in (row.verdict or {}).get("checks", []) if check["state"] == "wrong"]
-    if wrong:
-        return Finding(name, "wrong", f"{wrong[0]['name']}: {wrong[0]['seen']}", wrong[0]["mend"])
     if row.verdict is None:
         return Finding(name, "warn", "never validated", f"tieback connector validate {row.name}")
+    return _verdict(name, row)
+
+
+def _verdict(name: str, row: Any) -> Finding:
+    """The last look at a connector, with when what is wrong became so: that is what an alert is about."""
+    kept = row.verdict
+    wrong = [check for check in kept.get("checks", []) if check["state"] == "wrong"]
+    if wrong:
+        before = f", before that {', '.join(kept['before']) or 'all was well'}" if kept.get("before") is not None else ""
+        since = f" (since {kept['since']}{before})" if "since" in kept else ""
+        return Finding(name, "wrong", f"{wrong[0]['name']}: {wrong[0]['seen']}{since}", wrong[0]["mend"])
+    if _is_old(kept.get("at")):
+        mend = f"It is done daily while Tieback runs. By hand: tieback connector validate {row.name}"
+        return Finding(name, "warn", f"last validated {kept['at']}", mend)
     return Finding(name, "ok", f"{row.state}, was valid when last looked at")
+
+
+def _is_old(at: str | None) -> bool:
+    return at is not None and dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at) > STALE
 
 
 def _hooks(db: Connection, given: Settings) -> Iterator[Finding]:
     for row in connectors.every(db):
-        statuses = Counter(hook.status for hook in hooks.of_connector(db, row.name))
+        known = hooks.of_connector(db, row.name)
+        statuses = Counter(hook.status for hook in known)
         seen = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none so far"
         bad = statuses["missing"] + statuses["disabled"]
         mend = f"tieback hooks apply {row.name}"
+        if bad:
+            mend = f"They are added and enabled by themselves within 15 minutes; at once: {mend}"
         state: Any = "wrong" if bad else "warn" if statuses["planned"] or not statuses else "ok"
         yield Finding(f"hooks of {row.name}", state, seen, "" if state == "ok" else mend)
+        if refused := sum(hook.refused for hook in known):
+            seen = f"{refused} deliveries came with a secret that is not ours"
+            mend = f"The secret is written to their hooks anew within 15 minutes; at once: tieback hooks apply {row.name}"
+            yield Finding(f"hooks of {row.name}", "warn", seen, mend)
+        for sentence in projects.troubles(db, row.name):
+            yield Finding(f"projects of {row.name}", "warn", sentence, "")
 
 
 def _site(db: Connection, given: Settings) -> Iterator[Finding]:

@@ -1,30 +1,54 @@
-"""Adding a connection and looking after it: name, endpoint, credentials, company, validate, then it is kept.
+"""Adding a connection: name, endpoint, credentials, company, validate; then it is kept.
 
-Nothing is kept unless every check is green. A connector that a file defines is read-only here.
+The five steps as functions, for the command line and the console alike: each takes a draft and gives a draft.
+Nothing is kept before the last one, and that is one transaction, so whatever happens on the way leaves nothing.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from config.errors import ConfigError
+from sqlalchemy import Connection
+
+from config.errors import ConfigError, Permanent, TiebackError
+from config.logs import hide
 from config.problems import Problems, did_you_mean
 from config.secrets import Secret
 from connectors import validation
+from connectors.deadline import InLine
 from connectors.definition import Connector, as_config, from_stored
+from connectors.environments import api_hosts, environment_of
 from connectors.kinds.procore_dmsa import Procore
 from connectors.ports import MemoryCalls, MemoryQuota, MemoryTokens
+from connectors.remarks import plain
+from connectors.signin import OUT_OF_BAND, SignIn
 from connectors.validation import Check
 from console.verbs.at_hand import AtHand
-from store import audit, calls, connectors, definitions, timers
+from console.verbs.connected import existing as existing
+from store import audit, connectors, definitions
 from store.session import reading, writing
+from workers import config_events
 from workers.hooks import arm
+from workers.validating import verdict
 
 ANY_COMPANY = "1"
+MOST_SHOWN = 10
+# What must be known to be well before anything is kept; the other checks may have no ground yet.
+PROVEN = ("hosts", "credentials", "company", "projects", "webhooks")
+
+
+class Unfit(TiebackError):
+    """Some checks are not green. The sentence is the first of them with its mend."""
+
+    def __init__(self, checks: Sequence[Check]):
+        self.checks = [one for one in checks if one.state == "wrong"] or [
+            one for one in checks if one.state != "ok" and one.name in PROVEN
+        ]
+        first = self.checks[0]
+        super().__init__(f"{first.name}: {first.seen} {first.mend}".strip())
 
 
 @dataclass(frozen=True)
@@ -33,6 +57,10 @@ class Draft:
 
     config: dict[str, Any]
     secret: Secret
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
 
     def connector(self) -> Connector:
         """Raises: ConfigError with the first thing that does not fit."""
@@ -45,25 +73,128 @@ class Draft:
     def of(self, **more: Any) -> Draft:
         return Draft({**self.config, **more}, self.secret)
 
-    def without(self, *keys: str) -> Draft:
-        return Draft({key: value for key, value in self.config.items() if key not in keys}, self.secret)
+
+# 1. A name
 
 
-def draft(name: str) -> Draft:
-    """The beginning of one. Raises: ConfigError when the name does not fit."""
+def draft(here: AtHand, name: str) -> Draft:
+    """The beginning of one. Raises: ConfigError when the name does not fit, or is taken."""
     begun = Draft({"format": 1, "kind": "procore_dmsa", "name": name, "client_id": "x"}, Secret("x"))
     begun.of(environment="production").connector()
-    return begun
-
-
-def free_name(here: AtHand, name: str) -> None:
-    """Raises: ConfigError when a connector of this name exists."""
     with reading(here.engine) as db:
         row = connectors.get(db, name)
     if row is not None and row.state != "removed":
+        raise _taken(name)
+    return begun
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(
+        f'there is a connector "{name}" already. Choose another name, or change it: tieback connector update {name}'
+    )
+
+
+# 2. An endpoint
+
+
+def environment_for(api_host: str | None, login_host: str | None) -> str | None:
+    """The environment that hosts belong to when only they were given; None when neither was."""
+    host = api_host or login_host
+    return None if host is None else environment_of(host) or "custom"
+
+
+def knocked(of: Draft) -> list[Check]:
+    """Whether the hosts answer, and what time it is there."""
+    return validation.validate(procore_of(of.connector()), only=("hosts", "clock"))
+
+
+def reached(of: Draft, knock: Callable[[Draft], list[Check]] = knocked) -> Draft:
+    """The draft with the API host that answers, where Procore names two of them.
+
+    Raises: Unfit when the hosts do not answer as Procore's do, are no pair, or this machine's clock is off.
+    """
+    checks = knock(of)
+    others = (of.of(api_host=host) for host in _other_hosts(of))
+    if checks[0].state == "wrong" and (other := next((one for one in others if green(knock(one))), None)):
+        return other
+    if not green(checks):
+        raise Unfit(checks)
+    return of
+
+
+def _other_hosts(of: Draft) -> Iterable[str]:
+    environment = str(of.config.get("environment"))
+    if "api_host" in of.config or environment == "custom":
+        return []
+    return api_hosts(environment)[1:]
+
+
+# 3. Credentials
+
+
+def with_credentials(of: Draft, client_id: str, secret: Secret) -> Draft:
+    """Raises: ConfigError when they are empty."""
+    if not client_id or not secret.reveal():
+        raise ConfigError("the client id and the client secret are both needed. They stand on the app's page, side by side.")
+    hide(secret.reveal())
+    return Draft({**of.config, "client_id": client_id}, secret)
+
+
+def signing_in(of: Draft, redirect_uri: str = OUT_OF_BAND, state: str | None = None) -> SignIn:
+    """A person's consent on its way: show its `url`, then give what he brings back to `companies_of_person`."""
+    return SignIn(of.connector(), redirect_uri, state)
+
+
+def companies_of_person(sign_in: SignIn, answer: str) -> list[dict[str, str]]:
+    """The companies that the person sees who signed in; his token is gone afterwards."""
+    return _by_name(sign_in.companies(answer))
+
+
+def companies(of: Draft) -> list[dict[str, str]]:
+    """The companies in which the app is installed, by name. Raises: Permanent or Transient with the reason."""
+    try:
+        return _by_name(procore_of(replace(of.connector(), company_id="")).companies())
+    except Permanent as error:
+        said = str(error).removeprefix(f"{of.name}: ")
+        raise Permanent(f"credentials: {said}" if error.kind == "unauthorized" else str(error), kind=error.kind) from None
+
+
+def _by_name(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Names are other people's text: without signs that could repaint a terminal."""
+    listed = [{"id": plain(str(one.get("id")), 40), "name": plain(str(one.get("name") or "(no name)"), 100)} for one in found]
+    return sorted(listed, key=lambda one: (one["name"].casefold(), one["id"]))
+
+
+# 4. A company
+
+
+def choose(listed: Sequence[Mapping[str, str]], company_id: str) -> Mapping[str, str]:
+    """The company of this id. Raises: ConfigError listing what there is."""
+    for company in listed:
+        if company["id"] == company_id:
+            return company
+    if not listed:
         raise ConfigError(
-            f'there is a connector "{name}" already. Choose another name, or change it: tieback connector update {name}'
+            "the app is installed in no company. An administrator of yours installs it in Procore: "
+            "Company Admin > App Management > Install App."
         )
+    there = ", ".join(f"{one['id']} ({one['name']})" for one in listed[:MOST_SHOWN])
+    more = f" and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
+    mend = did_you_mean(company_id, [one["id"] for one in listed])
+    raise ConfigError(
+        f"company {plain(company_id, 40)} is not among those of these credentials{mend or '.'} There are: {there}{more}. "
+        "Choose one of them, or let an administrator of that company install the app: "
+        "Company Admin > App Management > Install App."
+    )
+
+
+def matching(listed: Sequence[Mapping[str, str]], text: str) -> list[Mapping[str, str]]:
+    """The companies whose id is this text; else those whose name holds it, whatever its case."""
+    exact = [one for one in listed if one["id"] == text]
+    return exact or [one for one in listed if text.casefold() in one["name"].casefold()]
+
+
+# 5. Validate, then keep
 
 
 def procore_of(connector: Connector) -> Procore:
@@ -71,134 +202,50 @@ def procore_of(connector: Connector) -> Procore:
     return Procore(connector, MemoryTokens(), MemoryCalls(), MemoryQuota(), lane="manual")
 
 
-def companies(of: Draft) -> list[dict[str, str]]:
-    """The companies that these credentials see, by name. Raises: Permanent or Transient with the reason."""
-    nobody = replace(of.connector(), company_id="")
-    found = procore_of(nobody).companies()
-    return sorted(({"id": str(one["id"]), "name": str(one.get("name", ""))} for one in found), key=lambda one: one["name"])
-
-
-def choose(listed: list[dict[str, str]], company_id: str) -> dict[str, str]:
-    """The company of this id. Raises: ConfigError listing what there is."""
-    for company in listed:
-        if company["id"] == company_id:
-            return company
-    there = ", ".join(f"{one['id']} ({one['name']})" for one in listed) or "none: the app is installed in no company"
-    mend = did_you_mean(company_id, [one["id"] for one in listed])
-    raise ConfigError(f"company {company_id} is not among those of these credentials{mend or '.'} There are: {there}")
-
-
-def validated(connector: Connector) -> list[Check]:
+def validated(of: Draft) -> list[Check]:
     """Field by field, against Procore as it is now."""
-    return validation.validate(procore_of(connector))
+    quota = InLine(MemoryQuota())
+    procore = Procore(of.connector(), MemoryTokens(), MemoryCalls(), quota, lane="manual")
+    return validation.validate(procore, waiting=quota.waits)
 
 
-def green(checks: list[Check]) -> bool:
+def green(checks: Sequence[Check]) -> bool:
     return all(check.state != "wrong" for check in checks)
 
 
-def verdict(checks: list[Check]) -> dict[str, Any]:
-    return {
-        "ok": green(checks),
-        "at": dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z"),
-        "checks": [asdict(check) for check in checks],
-    }
+def fit(checks: Sequence[Check]) -> bool:
+    """Green, and what matters was really seen to be so."""
+    states = {check.name: check.state for check in checks}
+    return green(checks) and all(states.get(name) == "ok" for name in PROVEN)
 
 
-def keep(here: AtHand, of: Draft, checks: list[Check], *, news: str = "connector added") -> None:
-    """Seal the secrets and put the connection in force."""
+def keep(here: AtHand, of: Draft, checks: Sequence[Check]) -> None:
+    """Seal the secrets and put the connection in force.
+
+    Raises: Unfit, ConfigError when somebody else took the name meanwhile; nothing is kept then.
+    """
+    if not fit(checks):
+        raise Unfit(checks)
     connector = of.connector()
+    sealed = sealed_secrets(here, connector.name, of.secret, {})
     with writing(here.engine) as db:
-        row = connectors.get(db, connector.name)
-        known = connectors.unseal(here.box, row) if row is not None and row.state != "removed" else {}
-        hook_secret = known.get("webhook_secret") or Secret("tb_" + secrets.token_urlsafe(32))
-        sealed = connectors.seal(here.box, connector.name, {"client_secret": of.secret, "webhook_secret": hook_secret})
-        connectors.put(db, connector.name, "store", as_config(connector), sealed)
+        if not connectors.add(db, connector.name, as_config(connector), sealed):
+            raise _taken(connector.name)
+        connectors.forget_place(db, connector.name)  # one that was removed may have led elsewhere
         connectors.set_verdict(db, connector.name, verdict(checks))
-        calls.forget_token(db, connector.name)  # the credentials may be other ones
         arm(db, connector.name)
-        audit.note(
-            db, here.actor, news, connector.name, {"company_id": connector.company_id, "environment": connector.environment}
-        )
-        definitions.changed(db)
+        note(here, db, "connector added", "connector.created", connector)
 
 
-def existing(here: AtHand, name: str) -> Any:
-    """The row of a connector. Raises: ConfigError when there is none."""
-    with reading(here.engine) as db:
-        row = connectors.get(db, name)
-        names = [one.name for one in connectors.every(db)]
-    if row is None or row.state == "removed":
-        mend = did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "; add one: tieback connector add")
-        raise ConfigError(f'there is no connector "{name}"{mend}')
-    return row
+def sealed_secrets(here: AtHand, name: str, secret: Secret, known: Mapping[str, Secret]) -> dict[str, str]:
+    """Those of `known` with another client secret; what Procore sends us is kept, or made."""
+    hook_secret = known.get("webhook_secret") or Secret("tb_" + secrets.token_urlsafe(32))
+    return connectors.seal(here.box, name, {**known, "client_secret": secret, "webhook_secret": hook_secret})
 
 
-def ours(here: AtHand, name: str) -> Any:
-    """The same, and ConfigError when a file defines it."""
-    row = existing(here, name)
-    if row.source == "file":
-        raise ConfigError(
-            f'connector "{name}" is defined by the file {row.config.get("file")}. Change the file, then run: tieback rules apply'
-        )
-    return row
-
-
-def current_draft(here: AtHand, name: str, given: Mapping[str, Any], secret: Secret | None) -> Draft:
-    """A kept connection with some of its fields replaced."""
-    row = ours(here, name)
-    kept = connectors.unseal(here.box, row)
-    webhooks = {**row.config.get("webhooks", {}), **given.get("webhooks", {})}
-    return Draft({**row.config, **given, "webhooks": webhooks}, secret or kept["client_secret"])
-
-
-def remove(here: AtHand, name: str) -> None:
-    """Retire a connector that was added by hand. Its hooks are `hooking.remove_all`'s work, before this."""
-    with writing(here.engine) as db:
-        connectors.set_state(db, name, "removed", None)
-        timers.disarm(db, name)
-        audit.note(db, here.actor, "connector removed", name)
-        definitions.changed(db)
-
-
-def set_state(here: AtHand, name: str, state: str, reason: str | None) -> None:
-    """`paused` or `active`; both kinds of connector, since a pause is no change of its definition."""
-    existing(here, name)
-    with writing(here.engine) as db:
-        connectors.set_state(db, name, state, reason)
-        audit.note(
-            db,
-            here.actor,
-            f"connector {'paused' if state == 'paused' else 'resumed'}",
-            name,
-            {"reason": reason} if reason else None,
-        )
-        definitions.changed(db)
-
-
-def listed(here: AtHand) -> list[dict[str, Any]]:
-    with reading(here.engine) as db:
-        return [_shown(row) for row in connectors.every(db)]
-
-
-def shown(here: AtHand, name: str) -> dict[str, Any]:
-    """One connector with its definition and last verdict; never a secret."""
-    row = existing(here, name)
-    return {**_shown(row), "config": row.config, "verdict": row.verdict}
-
-
-def _shown(row: Any) -> dict[str, Any]:
-    config = row.config
-    return {
-        "name": row.name,
-        "environment": config.get("environment"),
-        "company_id": config.get("company_id"),
-        "projects": config.get("projects"),
-        "state": row.state,
-        "reason": row.reason,
-        "source": row.config.get("file", "file") if row.source == "file" else "store",
-        "valid": None if row.verdict is None else row.verdict.get("ok"),
-        "validated_at": None if row.verdict is None else row.verdict.get("at"),
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
+def note(here: AtHand, db: Connection, verb: str, kind: str, connector: Connector, **more: Any) -> None:
+    """Tell the audit, the automations and every process, in the transaction of the change."""
+    detail = {"company_id": connector.company_id, "environment": connector.environment, **more}
+    audit.note(db, here.actor, verb, connector.name, detail)
+    config_events.note(db, kind, connector.name, here.actor, detail)
+    definitions.changed(db)

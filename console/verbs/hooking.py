@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from config.errors import TiebackError
+from connectors import catalogue
 from connectors import hooks as remote
 from connectors.hooks import Change, Done, Plan
 from connectors.kinds.procore_dmsa import Procore
-from connectors.validation import Check
 from console.verbs import connecting
 from console.verbs.at_hand import AtHand
 from store import calls, connectors, hooks
 from store.session import reading, writing
-from workers import hooks as keeping
 from workers.hooks import Hooks
 from workers.loaded import Loaded
 from workers.ports import CallLog
@@ -26,8 +26,8 @@ class Loading:
 
     def __init__(self, here: AtHand):
         self._here = here
-        self._log = CallLog()
-        self.loaded = Loaded(here.engine, here.box, here.settings, self._log)
+        self.calls = CallLog()
+        self.loaded = Loaded(here.engine, here.box, here.settings, self.calls)
 
     def __enter__(self) -> Loading:
         with reading(self._here.engine) as db:
@@ -36,7 +36,7 @@ class Loading:
 
     def __exit__(self, *_: object) -> None:
         with writing(self._here.engine) as db:
-            calls.log_calls(db, self._log.take())
+            calls.log_calls(db, self.calls.take())
 
     def hooks(self, name: str) -> Hooks:
         return Hooks(self._here.engine, self._here.box, self._here.settings, self.loaded, name)
@@ -54,18 +54,74 @@ def names(here: AtHand, name: str | None) -> list[str]:
         return [row.name for row in connectors.every(db) if row.state != "paused"]
 
 
-def plan(here: AtHand, name: str) -> Plan:
-    """What would be done at Procore, deletions included; nothing is done."""
+Rows = list[dict[str, Any]]
+
+
+def plan(here: AtHand, name: str) -> tuple[Plan, Rows]:
+    """What would be done at Procore, deletions included, and the same as rows; nothing is done."""
     with Loading(here) as loading:
-        return loading.hooks(name).plan(deletions=True)
+        mine = loading.hooks(name)
+        planned = mine.plan(deletions=True)
+        return planned, shown(planned.changes, name, mine.listeners())
 
 
-def apply(here: AtHand, name: str) -> tuple[Plan, list[Done]]:
+def apply(here: AtHand, name: str) -> tuple[Plan, list[Done], Rows]:
     """Do what `plan` says; repeating it does nothing."""
     with Loading(here) as loading:
         mine = loading.hooks(name)
         planned = mine.plan(deletions=True)
-        return planned, mine.apply(planned.changes, here.actor)
+        return planned, mine.apply(planned.changes, here.actor), shown(planned.changes, name, mine.listeners())
+
+
+def rotate(here: AtHand, name: str, *, at_once: bool) -> tuple[Plan, list[Done], bool]:
+    """Renew the secret of every hook; the last value says whether all of them send the new one. Raises: as `Hooks.rotate`."""
+    connecting.existing(here, name)
+    with Loading(here) as loading:
+        return loading.hooks(name).rotate(here.actor, at_once=at_once)
+
+
+def listed(here: AtHand, connector: str | None = None) -> Rows:
+    """Our hooks: the address that Procore calls, what they bring, when something last came in, how old the secrets are."""
+    with reading(here.engine) as db:
+        lately = hooks.delivered_lately(db)
+        return [_row(here, row, lately.get(row.key) or row.delivered_at) for row in hooks.of_connector(db, connector)]
+
+
+def _row(here: AtHand, row: Any, delivered_at: dt.datetime | None) -> dict[str, Any]:
+    return {
+        "connector": row.connector,
+        "scope": f"project {row.project_id}" if row.project_id else "company",
+        "company_id": row.company_id,
+        "project_id": row.project_id,
+        "status": row.status,
+        "procore_id": row.procore_id,
+        "triggers": _by_name((name, action) for name, action in row.triggers or ()),
+        "last_delivery_at": delivered_at,
+        "refused": row.refused,
+        "refused_at": row.refused_at,
+        "secrets": [_secret(row.here, one, first=number == 0) for number, one in enumerate(row.sealed)],
+        "url": f"{here.settings.public_url}/webhooks/{row.key}",
+        "updated_at": row.updated_at,
+    }
+
+
+def _secret(here: dt.datetime, one: Mapping[str, Any], *, first: bool) -> str:
+    """Such as `3 d old`, `new, not yet told to Procore`, `old one until 2026-03-02 10:00 UTC`."""
+    if not first:
+        until = one.get("until")
+        return f"old one until {dt.datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC" if until else "old one"
+    if not one.get("told_at"):
+        return "new, not yet told to Procore"
+    return f"{(here - dt.datetime.fromisoformat(one['told_at'])).days} d old"
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> str:
+    """`RFIs create, update; Submittals create`, from names in lower case."""
+    found: dict[str, list[str]] = {}
+    for name, action in pairs:
+        known = catalogue.subscribable(name)
+        found.setdefault(known.name if known else name, []).append(action)
+    return "; ".join(f"{name} {', '.join(actions)}" for name, actions in found.items())
 
 
 def remove_all(here: AtHand, name: str) -> str | None:
@@ -90,15 +146,8 @@ def _scopes(here: AtHand, name: str) -> list[str]:
         return [row.project_id for row in hooks.of_connector(db, name)]
 
 
-def validate(here: AtHand, name: str) -> list[Check]:
-    """Look at a connector field by field, and keep the verdict."""
-    connecting.existing(here, name)
-    with Loading(here) as loading:
-        return keeping.check(here.engine, here.box, here.settings, loading.loaded, name)
-
-
-def shown(changes: Sequence[Change], name: str) -> list[dict[str, Any]]:
-    """Changes as rows, one per hook and kind of change."""
+def shown(changes: Sequence[Change], name: str, needed: Mapping[tuple[str, str], Sequence[str]]) -> Rows:
+    """Changes as rows, one per hook and kind of change; `needed` names the automations that need a trigger."""
     rows = []
     for (scope, kind), some in groupby(changes, key=lambda change: (change.scope, change.kind)):
         group = list(some)
@@ -109,6 +158,7 @@ def shown(changes: Sequence[Change], name: str) -> list[dict[str, Any]]:
                 "change": kind.replace("_", " ") + (f" x{len(group)}" if len(group) > 1 else ""),
                 "what": _triggers(group) if group[0].resource else group[0].url,
                 "reason": group[0].reason,
+                "for": sorted({id for one in group for id in needed.get((str(one.resource).lower(), str(one.action)), ())}),
             }
         )
     return rows

@@ -7,7 +7,7 @@ from typing import Any
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand
-from store import calls, definitions, hooks, listings, records, runs
+from store import definitions, listings, records, runs
 from store import events as kept_events
 from store.session import reading
 
@@ -102,28 +102,3 @@ def effects(here: AtHand, *, limit: int, state: str | None = None) -> list[Dict]
 def queues(here: AtHand) -> list[Dict]:
     with reading(here.engine) as db:
         return listings.queues(db)
-
-
-def quota(here: AtHand, connector: str | None = None) -> list[Dict]:
-    """What each connector's headers last said; `now_there` is the database's clock."""
-    with reading(here.engine) as db:
-        return [dict(row._mapping) for row in calls.quota(db, connector)]
-
-
-def hook_list(here: AtHand, connector: str | None = None) -> list[Dict]:
-    """Our hooks with the address that Procore calls."""
-    with reading(here.engine) as db:
-        return [_hook(here, row) for row in hooks.of_connector(db, connector)]
-
-
-def _hook(here: AtHand, row: Any) -> Dict:
-    return {
-        "connector": row.connector,
-        "scope": f"project {row.project_id}" if row.project_id else "company",
-        "company_id": row.company_id,
-        "project_id": row.project_id,
-        "status": row.status,
-        "procore_id": row.procore_id,
-        "url": f"{here.settings.public_url}/webhooks/{row.key}",
-        "updated_at": row.updated_at,
-    }

@@ -68,6 +68,32 @@ def test_a_host_beside_a_preset_environment_is_refused_at_its_line() -> None:
     assert "production always uses https://api.procore.com" in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("environment", "line", "kept"),
+    [
+        (
+            "monthly",
+            "api_host: https://api-sandbox-monthly.procore.com/",
+            {"api_host": "https://api-sandbox-monthly.procore.com"},
+        ),
+        ("monthly", "api_host: https://api-monthly.procore.com", {}),
+        ("sandbox", "login_host: https://sandbox.procore.com", {"login_host": "https://sandbox.procore.com"}),
+        ("sandbox", "login_host: https://login-sandbox.procore.com", {}),
+    ],
+)
+def test_another_host_that_procore_itself_names_is_accepted_and_kept(environment: str, line: str, kept: dict[str, str]) -> None:
+    one = parsed(GOOD.replace("environment: production", f"environment: {environment}\n{line}"))
+    config = definition.as_config(one)
+    assert {key: config[key] for key in ("api_host", "login_host") if key in config} == kept
+    assert definition.as_config(definition.from_stored(config, {"client_secret": Secret("s")})) == config
+
+
+def test_a_host_of_another_environment_says_whose_it_is() -> None:
+    (found,) = problems(GOOD.replace("environment: production", "environment: sandbox\napi_host: https://api.procore.com"))
+    assert found.code == "TB305"
+    assert "https://api.procore.com belongs to production; sandbox always uses https://sandbox.procore.com" in found.message
+
+
 def test_everything_that_is_wrong_is_said_at_once_with_its_place() -> None:
     found = problems("""\
 format: 2
@@ -155,10 +181,3 @@ def test_a_stored_connector_that_does_not_fit_is_refused_like_a_file() -> None:
 @pytest.mark.parametrize("text", ["", "- a list", "just text", "webhooks: 3", "projects: {}", "company_id: 1.5", "name: [x]"])
 def test_any_other_shape_is_a_problem_and_no_crash(text: str) -> None:
     assert problems(text)
-
-
-def test_a_draft_has_no_company_and_is_checked_like_a_file() -> None:
-    one = definition.draft("sandbox", "abc", Secret("s"))
-    assert (one.company_id, one.api_host) == ("", "https://sandbox.procore.com")
-    with pytest.raises(Problems, match="api_host is missing"):
-        definition.draft("custom", "abc", Secret("s"))

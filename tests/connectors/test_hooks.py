@@ -1,8 +1,9 @@
 import pytest
+import responses
 
 from config.errors import ConfigError, Permanent
 from config.secrets import Secret
-from connectors import hooks
+from connectors import definition, hooks
 from connectors.hook_api import HookApi, verb_of
 from connectors.hooks import Change, Wanted
 from connectors.kinds.procore_dmsa import Procore
@@ -18,9 +19,8 @@ def url_of(scope: str) -> str:
 
 def kept(procore: Procore, wanted: Wanted, deletions: bool = False) -> list[hooks.Done]:
     """Plan and apply."""
-    return hooks.apply(
-        procore, hooks.plan(procore, wanted, url_of, deletions=deletions).changes, lambda scope: Secret(HOOK_SECRET)
-    )
+    changes = hooks.plan(procore, wanted, url_of, deletions=deletions).changes
+    return hooks.apply(procore, changes, lambda scope: Secret(HOOK_SECRET))
 
 
 def kinds(procore: Procore, wanted: Wanted, **options: object) -> list[str]:
@@ -130,7 +130,7 @@ def test_the_masked_secret_is_never_taken_for_drift_and_rotation_writes_it_anew(
     wanted = hooks.desired([("RFIs", "update")], [project])
     kept(procore, wanted)
     assert kinds(procore, wanted) == []
-    assert kinds(procore, wanted, rotate=True) == ["update_hook"]
+    assert kinds(procore, wanted, rewrite={project: "its secret is renewed"}) == ["update_hook"]
 
 
 def test_nothing_is_taken_away_unless_deletions_are_asked_for(sim: Running, procore: Procore, project: str) -> None:
@@ -196,3 +196,77 @@ def test_a_hook_list_longer_than_one_page_is_read_whole(sim: Running, project: s
     pairs = [(name, action) for name in names for action in ("create", "update", "delete")]
     kept(one, hooks.desired(pairs, [project]))
     assert len(HookApi(one).hooks(project, "tieback-acme")[0].triggers) == len(pairs)
+
+
+def test_a_retired_event_is_told_with_what_to_use_and_stops_no_other() -> None:
+    kept, refused = hooks.sent([("Project Users", "update"), ("RFIs", "update")])
+    assert kept == {("RFIs", "update")}
+    assert "Subscribe to Company Users update instead" in refused["Project Users", "update"]
+
+
+def test_what_this_account_does_not_offer_is_not_subscribed_and_told() -> None:
+    # Given an account that is offered RFIs alone
+    config = {
+        "format": 1,
+        "kind": "procore_dmsa",
+        "name": "acme",
+        "environment": "production",
+        "client_id": "c",
+        "company_id": "8",
+    }
+    procore = procore_of(definition.from_stored(config, {"client_secret": Secret("s")}))
+    at = "https://api.procore.com/rest/v2.0/companies/8/projects/1/webhooks"
+    with responses.RequestsMock() as far:
+        far.post("https://login.procore.com/oauth/token", json={"access_token": "t", "expires_in": 5400})
+        far.get(f"{at}/hooks", json={"data": []})
+        far.get(f"{at}/resources", json={"data": [{"name": "RFIs", "actions": ["create", "update"]}]})
+        # When a hook for more is planned
+        plan = hooks.plan(procore, {"1": {("RFIs", "update"), ("Submittals", "update")}}, url_of)
+    # Then only RFIs is subscribed, and the sentence says what finds the other changes
+    assert [change.resource for change in plan.changes if change.kind == "add_trigger"] == ["RFIs"]
+    (warning,) = plan.warnings
+    assert "Procore offers no Submittals update to hooks of this account (payload v4.0)" in warning
+    assert "tieback deliveries repair --sweep" in warning
+
+
+def test_the_offers_are_asked_for_once_and_only_when_something_is_added(
+    sim: Running, procore: Procore, calls: MemoryCalls
+) -> None:
+    wanted = hooks.desired([("RFIs", "update")], [str(one.id) for one in sim.world.projects(sim.company_id)])
+
+    def asked() -> int:
+        return sum(call.path.endswith("/webhooks/resources") for _, call in calls.calls)
+
+    kept(procore, wanted)
+    assert asked() == 1
+    kept(procore, wanted)
+    assert asked() == 1
+
+
+def test_a_mixed_answer_names_each_refused_trigger_and_costs_no_second_call(
+    procore: Procore, calls: MemoryCalls, project: str
+) -> None:
+    kept(procore, {project: {("RFIs", "create")}})
+    hook = HookApi(procore).hooks(project, "tieback-acme")[0]
+    before = len(calls.calls)
+    refused = HookApi(procore).add(project, hook.id, [("RFIs", "create"), ("RFIs", "update"), ("Nonsense", "create")])
+    assert refused == {("Nonsense", "create"): "resource_name is not included in the list"}
+    assert len(calls.calls) == before + 1
+
+
+def test_triggers_that_are_believed_are_read_again_when_their_number_differs(
+    sim: Running, procore: Procore, calls: MemoryCalls, project: str
+) -> None:
+    wanted = hooks.desired([("RFIs", "update"), ("RFIs", "create")], [project])
+    kept(procore, wanted)
+
+    def reads() -> int:
+        return sum(call.method == "GET" and call.path.endswith("/triggers") for _, call in calls.calls)
+
+    before = reads()
+    assert kinds(procore, wanted, believed=[project]) == []
+    assert reads() == before
+    hook = sim.world.hooks.of(Scope(sim.company_id, sim.project_id))[0]
+    hook.triggers.pop(next(iter(hook.triggers)))
+    assert kinds(procore, wanted, believed=[project]) == ["add_trigger"]
+    assert reads() == before + 1

@@ -131,3 +131,33 @@ def test_records_without_an_id_are_all_kept() -> None:
         return Reply(200, {"Total": "2", "Per-Page": "10"}, b"", 1), [{"name": "a"}, {"name": "b"}]
 
     assert len(list(reading.each(reading.pages(ask, 10, "x")))) == 2
+
+
+def numbers(pages: Any) -> list[int]:
+    return [record["id"] for page in pages for record in page.records]
+
+
+def test_a_list_is_taken_up_again_at_a_page() -> None:
+    far = List(95)
+    first = next(reading.pages(far.ask, 10, "x"))
+    assert first.next == (2, 10)
+    assert numbers(reading.pages(far.ask, 10, "x", 2)) == list(range(11, 96))
+    assert [page.next for page in reading.pages(far.ask, 10, "x", 9)] == [(10, 10), None]
+
+
+def test_an_endpoint_that_ignores_paging_ends_wherever_it_is_taken_up() -> None:
+    def ask(position: Mapping[str, Any]) -> tuple[Reply, list[dict[str, Any]]]:
+        return Reply(200, {}, b"", 1), [{"id": 1}, {"id": 2}]
+
+    assert numbers(reading.pages(ask, 100, "x", 2)) == [1, 2]
+
+
+@pytest.mark.parametrize("gone", [1, 7, 25])
+def test_a_list_that_becomes_shorter_hides_no_record(gone: int) -> None:
+    far = List(100)
+    seen: set[int] = set()
+    for page in reading.pages(far.ask, 10, "x"):
+        seen |= {record["id"] for record in page.records}
+        if page.number == 5:
+            del far.records[:gone]
+    assert seen == set(range(1, 101))

@@ -119,7 +119,8 @@ class Pretend:
 
 
 def pretend(seed: int) -> Iterator[Pretend]:
-    with serve(port=0, seed=seed) as running:
+    # Many tests share it, and none of them is about the quota.
+    with serve(port=0, seed=seed, spike=100_000, hourly=1_000_000) as running:
         tokens = running.world.tokens
         yield Pretend(running.url, tokens.client_id, tokens.client_secret, str(running.company_id), running.world)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +71,36 @@ def test_a_door_that_faces_the_network_is_warned_of(tieback: Tieback) -> None:
     tieback("db", "upgrade")
     assert findings(tieback, TIEBACK_BIND="0.0.0.0:8000")["proxy"]["state"] == "warn"
     assert findings(tieback, TIEBACK_BIND="0.0.0.0:8000", TIEBACK_BEHIND_PROXY="1")["proxy"]["state"] == "ok"
+
+
+def test_what_became_wrong_with_a_connector_is_told_with_since_when(
+    tieback: Tieback, procore: Pretend, secret_file: Path
+) -> None:
+    # Given a connector that was well, and projects that are no longer permitted
+    tieback(*procore.words("acme", secret_file))
+    procore.world.faults.add({"name": "project_removed"})
+    try:
+        assert tieback("connector", "validate", "acme").code == 1
+        found = findings(tieback)["connector acme"]
+        # Then that is an alert: what, since when, and who mends it
+        assert found["state"] == "wrong"
+        assert re.fullmatch(
+            r"projects: no project is permitted\. \(since \d{4}-\d\d-\d\dT\S+Z, before that all was well\)", found["seen"]
+        )
+        assert "App Management" in found["mend"]
+    finally:
+        procore.world.faults.clear()
+    # Until it is well again
+    assert tieback("connector", "validate", "acme").code == 0
+    assert findings(tieback)["connector acme"]["state"] == "ok"
+
+
+def test_a_verdict_that_nobody_renewed_is_warned_of(
+    tieback: Tieback, procore: Pretend, secret_file: Path, tmp_path: Path
+) -> None:
+    tieback(*procore.words("acme", secret_file))
+    with closing(sqlite3.connect(tmp_path / "var/tieback.db")) as db, db:
+        db.execute("UPDATE tieback_connectors SET verdict = json_set(verdict, '$.at', '2026-03-01T10:00:00Z')")
+    found = findings(tieback)["connector acme"]
+    assert (found["state"], found["seen"]) == ("warn", "last validated 2026-03-01T10:00:00Z")
+    assert found["mend"].endswith("tieback connector validate acme")

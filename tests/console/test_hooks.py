@@ -42,7 +42,7 @@ def test_apply_does_what_plan_says_and_repeating_it_does_nothing(tieback: Tiebac
     # And there is nothing left to do
     assert tieback("hooks", "apply", listening, "--json", **URL).json() == []
     # Until the connector is removed, with its hooks at Procore
-    assert tieback("connector", "remove", listening, **URL).out == f"{listening}: removed\n"
+    assert tieback("connector", "remove", listening, "--yes", **URL).out == f"{listening}: removed\n"
     assert tieback("hooks", "list", "--json", **URL).json() == []
 
 

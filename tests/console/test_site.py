@@ -69,7 +69,34 @@ def test_the_catalogue_is_an_honest_table(tieback: Tieback) -> None:
     assert rows["RFIs"]["incremental"] is True
     one = tieback("rules", "schema", "resources", "rfis", "--json").json()
     assert one["fields"]["status"].startswith("text")
-    assert tieback("rules", "schema", "resources", "rfiss").code == 2
+    unknown = tieback("rules", "schema", "resources", "rfiss")
+    assert unknown.code == 2
+    assert 'there is no resource "rfiss"; did you mean "RFIs"?' in unknown.err
+
+
+def test_the_catalogue_and_its_page_of_docs_say_the_same(tieback: Tieback) -> None:
+    """Both are made of the same data, in two ways; here they are held side by side."""
+    page = (Path(__file__).parents[2] / "docs" / "resources.md").read_text("utf-8")
+    rows = tieback("rules", "schema", "resources", "--json").json()
+    assert len(rows) == len({row["name"] for row in rows})
+    for row in rows:
+        if row["note"] == "webhook only":
+            assert f"| {row['name']} | {row['scope']} | {' '.join(row['webhook'])} |" in page
+            continue
+        start = f"| {row['name']} | {row['scope']} | `{row['table']}` |"
+        (line,) = [one for one in page.splitlines() if one.startswith(start)]
+        events, since, deletions, batch, size, shape, live = [cell.strip() for cell in line.split("|")][4:11]
+        assert (events in ("-", "?")) == (not row["webhook"])
+        assert (since == "yes", since == "days") == (row["incremental"], row["by_day"] and not row["incremental"])
+        assert (deletions == "list", batch == "yes", live == "yes") == (row["deletions"], row["batch"], row["live"])
+        assert size == ("-" if row["page"] is None else f"{row['page'][0]}/{row['page'][1]}")
+        assert shape == ("open" if row["fields"] is None else "typed")
+
+
+def test_one_resource_is_shown_with_all_that_is_known_of_it(tieback: Tieback) -> None:
+    said = tieback("rules", "schema", "resources", "rfi replies").out
+    assert "parent      rfi_id" in said
+    assert "fields: open, not known to Tieback" in said
 
 
 def test_a_connector_whose_file_was_taken_away_is_missed_at_once(tieback: Tieback, tmp_path: Path) -> None:

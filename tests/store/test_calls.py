@@ -1,4 +1,4 @@
-"""The token and its lock, and the quota, as every process sees them."""
+"""The token and its lock, as every process sees them."""
 
 from __future__ import annotations
 
@@ -51,13 +51,3 @@ def test_a_token_is_kept_sealed_and_forgotten(engine: Engine) -> None:
         calls.forget_token(db, "acme")
         assert calls.token(db, BOX, "acme") is None
         assert calls.token(db, BOX, "other") is None
-
-
-def test_what_the_headers_say_replaces_what_they_said_and_a_block_stays(engine: Engine) -> None:
-    later = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
-    shown = {"limit": 100, "remaining": 5, "reset_at": later}
-    with writing(engine) as db:
-        calls.keep_quota(db, "acme", "shown", shown | {"blocked_until": later})
-        calls.keep_quota(db, "acme", "shown", shown | {"remaining": 4})
-        (row,) = calls.quota(db, "acme")
-    assert (row.remaining, row.blocked_until) == (4, later)

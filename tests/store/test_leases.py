@@ -227,7 +227,7 @@ def test_the_state_machine_would_notice_a_missing_fence(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(leases, "_held", unfenced)
     # Then the machine finds a frozen worker that finishes what its heir holds
-    quick = _quick(100)
+    quick = _quick(1000)  # found after a few dozen as a rule; the search ends with the first
     with pytest.raises(AssertionError):
         run_state_machine_as_test(type("Unfenced", (Leases,), {"engine": engine}), settings=quick)
     engine.dispose()

@@ -194,3 +194,57 @@ def test_eight_threads_that_make_the_same_table_and_row_leave_one(engine: Engine
         thread.join()
     assert sorted(outcomes) == ["inserted"] + ["updated"] * 7
     assert [column(engine, f"c{n}") for n in range(8)] == [[n] for n in range(8)]
+
+
+def many(db: Any, rows: list[dict[str, Any]]) -> dict[str, str]:
+    return tables.upsert_many(db, tables.ready(db, "rfis", rows), rows)
+
+
+def standard(id: str, **values: Any) -> dict[str, Any]:
+    moment = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
+    return {
+        "connector": "acme", "company_id": "1", "project_id": "2", "id": id, "updated_at": moment, "deleted_at": None,
+        "fetched_at": moment, "event_id": None, "run_id": None, "record_hash": "h", "body": {"id": id}, **values,
+    }  # fmt: skip
+
+
+def test_many_rows_go_in_at_once_and_say_what_became_of_each(engine: Engine) -> None:
+    late = dt.datetime(2026, 4, 1, tzinfo=dt.UTC)
+    with writing(engine) as db:
+        assert many(db, [standard("1"), standard("2", updated_at=late)]) == {
+            "1": "inserted",
+            "2": "inserted",
+        }
+    with writing(engine) as db:
+        again = [standard("1", record_hash="x"), standard("2", record_hash="x"), standard("3"), standard("4")]
+        found = many(db, again)
+    assert found == {"1": "updated", "2": "older", "3": "inserted", "4": "inserted"}
+    with writing(engine) as db:
+        assert set(many(db, [standard("3"), standard("4")]).values()) == {"unchanged"}
+
+
+def test_a_row_that_was_marked_deleted_comes_back_only_when_it_was_read_well_after_that(engine: Engine) -> None:
+    gone = dt.datetime(2026, 3, 1, 11, tzinfo=dt.UTC)
+    with writing(engine) as db:
+        many(db, [standard("1")])
+        tables.mark_many(db, "rfis", "acme", {"1": gone, "2": gone})
+    with writing(engine) as db:
+        soon = standard("1", fetched_at=gone + dt.timedelta(seconds=30))
+        assert many(db, [soon]) == {"1": "older"}
+        later = standard("1", fetched_at=gone + dt.timedelta(minutes=2))
+        assert many(db, [later]) == {"1": "updated"}
+
+
+def test_a_table_made_by_hand_takes_the_rows_when_its_key_is_right(engine: Engine) -> None:
+    with writing(engine) as db:
+        db.execute(text("CREATE TABLE rfis (connector varchar(20), id bigint, mine text, PRIMARY KEY (id, connector))"))
+        assert many(db, [standard("1"), standard("2")]) == {"1": "inserted", "2": "inserted"}
+        assert many(db, [standard("2")]) == {"2": "unchanged"}
+        assert list(db.execute(text("SELECT id, record_hash FROM rfis ORDER BY id"))) == [(1, "h"), (2, "h")]
+
+
+def test_a_table_with_another_key_refuses_many_rows_with_the_mend(engine: Engine) -> None:
+    with writing(engine) as db:
+        db.execute(text("CREATE TABLE rfis (connector text, id text PRIMARY KEY)"))
+    with pytest.raises(Permanent, match=r"not unique by \(connector, id\).*Rename it"), writing(engine) as db:
+        many(db, [standard("1")])

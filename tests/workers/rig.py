@@ -15,7 +15,7 @@ from config.secrets import Box
 from config.settings import Settings
 from store import deliveries
 from store.deliveries import Arrival
-from store.models import Fetch, Run
+from store.models import Fetch, Run, Timer
 from store.session import reading, writing
 from store.types import now
 from workers import jobs, site
@@ -91,6 +91,12 @@ class Rig:
                 )
                 db.execute(update(work).where(work.state == "running").values(lease_until=now(-1)))
 
+    def put_timers_off(self) -> None:
+        """What a new site sets going by itself, such as a validation, makes no calls in the middle of a test."""
+        self.settle()
+        with writing(self.engine) as db:
+            db.execute(update(Timer).values(run_after=now(86_400), rung_at=None))
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         with reading(self.engine) as db:
             return [dict(row._mapping) for row in db.execute(text(query))]
@@ -100,6 +106,7 @@ class Rig:
 
     def close(self) -> None:
         self.keeper.stop()
+        self.desk.loaded.quota.close()
 
 
 @contextmanager
@@ -108,6 +115,7 @@ def rig(engine: Engine, settings: Settings, simulator: Any, **automations: str) 
     write_site(settings, simulator, **automations)
     one = Rig(engine, settings)
     assert one.load_site() == []
+    one.put_timers_off()
     try:
         yield one
     finally:

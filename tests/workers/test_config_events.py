@@ -37,7 +37,8 @@ when:
 if: event.body.state == "approved"
 do:
   - use: http.call
-    with: {to: http:sink, path: /told, json: {order: "${event.body.order}", from: "${event.name}"}, idempotency_key: "${event.key}"}
+    with:
+      {to: http:sink, path: /told, json: {order: "${event.body.order}", from: "${event.name}"}, idempotency_key: "${event.key}"}
 """
 
 

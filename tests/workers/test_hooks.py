@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from config.errors import ConfigError
 from config.settings import Settings
 from connectors.hook_api import Hook, hook_api
-from store import connectors, definitions, hooks
+from store import connectors, hooks
 from store.session import reading, writing
 from tests.workers.conftest import KEEP
 from tests.workers.rig import Rig, rig
-from workers.hooks import Hooks, check, keep_in_order, secret_of
+from workers.hooks import Hooks, keep_in_order, secret_of
 
 URL = "https://tieback.example"
 
@@ -143,22 +143,6 @@ def test_what_was_done_is_in_the_audit_without_a_secret(site: Rig) -> None:
     assert secret not in str(said)
 
 
-def test_a_validation_that_finds_something_wrong_shows_in_the_connectors_state(site: Rig, far: Any) -> None:
-    assert {one.state for one in check(site.engine, site.box, site.settings, site.desk.loaded, "acme")} <= {"ok", "not yet"}
-    # Given a secret that Procore no longer takes
-    (site.settings.site / "secrets/acme").write_text("nonsense-nonsense-nonsense")
-    with writing(site.engine) as db:
-        definitions.changed(db)
-        db.exec_driver_sql("DELETE FROM tieback_tokens")
-    site.desk.loaded._tokens._known.clear()
-    fresh(site)
-    check(site.engine, site.box, site.settings, site.desk.loaded, "acme")
-    with reading(site.engine) as db:
-        row = connectors.get(db, "acme")
-    assert row is not None
-    assert (row.state, row.verdict["ok"]) == ("needs attention", False)
-
-
 def test_hooks_in_place_are_looked_after_soon_when_the_rules_change(site: Rig) -> None:
     applied(site)
     (site.settings.site / "automations/keep.yaml").write_text(KEEP.replace("update]", "update, delete]").replace("\n    ", "\n"))
@@ -167,3 +151,56 @@ def test_hooks_in_place_are_looked_after_soon_when_the_rules_change(site: Rig) -
     assert {change.kind for change in hooks_of(site).plan().changes} == {"add_trigger"}
     (timer,) = site.rows("SELECT state, every_s FROM tieback_timers WHERE kind = 'hooks'")
     assert timer == {"state": "waiting", "every_s": 900}
+
+
+def test_hooks_that_procore_disabled_are_enabled_by_the_timer_and_told_as_an_event(site: Rig, far: Any) -> None:
+    applied(site)
+    for hook in far.world.hooks.all():
+        far.world.hooks.change(hook, {"status": "disabled"})
+    keep_in_order(site.desk, "acme")
+    assert {hook.status for hook in far.world.hooks.all()} == {"active"}
+    (told,) = [row for row in site.rows("SELECT body FROM tieback_events") if "hooks.changed" in str(row["body"])]
+    assert "it is disabled" in str(told)
+    keep_in_order(site.desk, "acme")
+    assert len([row for row in site.rows("SELECT body FROM tieback_events") if "hooks.changed" in str(row["body"])]) == 1
+
+
+def test_a_look_at_many_projects_costs_one_call_for_each_and_no_more_than_the_quota_can_bear(site: Rig, far: Any) -> None:
+    applied(site)
+    keep_in_order(site.desk, "acme")
+    far.world.calls.forget()
+    keep_in_order(site.desk, "acme")
+    made = {one["path"]: one["count"] for one in far.world.calls.listed() if one["path"].startswith("/rest")}
+    assert made == {
+        "/rest/v1.1/projects": 1,
+        "/rest/v2.0/companies/{company_id}/projects/{project_id}/webhooks/hooks": len(far.world.projects(far.company_id)),
+    }
+    far.world.calls.forget()
+    looked_at = hooks_of(site).plan(permitted=list(rows(site)), most=2).hooks
+    assert len(looked_at) == 2
+
+
+def test_looks_that_take_a_part_of_the_projects_come_round_to_all_of_them(site: Rig, far: Any) -> None:
+    applied(site)
+    scopes = list(rows(site))
+    seen = {hook.scope for _ in scopes for hook in hooks_of(site).plan(permitted=scopes, most=1).hooks}
+    assert seen == set(scopes)
+
+
+def test_what_an_automation_needs_anew_is_looked_at_first(site: Rig, far: Any) -> None:
+    applied(site)
+    scope = str(far.project_id)
+    far.world.drop_hook(next(hook for hook in far.world.hooks.all() if hook.scope.project_id == far.project_id))
+    hooks_of(site).plan()
+    assert {change.scope for change in hooks_of(site).plan(permitted=list(rows(site)), most=0).changes} == {scope}
+
+
+def test_what_an_account_does_not_offer_is_asked_for_by_the_timer_once_a_day(site: Rig, far: Any) -> None:
+    # Given an account that offers no update of RFIs
+    applied(site)
+    mine = hooks_of(site)
+    mine._withhold([("RFIs", "update")])
+    far.world.hooks.all()[0].triggers.clear()
+    # When the timer plans, then it is left out; a person's plan asks again
+    assert {change.action for change in mine.plan(permitted=list(rows(site)), most=30).changes} == {"create"}
+    assert {change.action for change in mine.plan().changes} == {"create", "update"}

@@ -1,4 +1,4 @@
-"""Tokens and quota are shared: processes are played by objects of their own on one database."""
+"""Tokens are shared: processes are played by objects of their own on one database."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from config.errors import Transient
 from config.secrets import Box, Secret
 from connectors.ports import Call, Token
-from store import calls
-from store.session import reading, writing
-from workers.ports import CallLog, StoreQuota, StoreTokens
+from workers.ports import CallLog, StoreTokens
 
 BOX = Box([b"k" * 32])
 
@@ -71,34 +68,6 @@ def test_an_error_inside_opens_the_lock_again(engine: Engine) -> None:
         raise ZeroDivisionError
     with tokens.exclusively("acme"):
         pass
-
-
-def test_a_block_that_one_process_was_told_of_holds_for_the_others(engine: Engine) -> None:
-    one, other = StoreQuota(engine), StoreQuota(engine)
-    one.blocked_until("acme", time.time() + 600)
-    with pytest.raises(Transient) as told:
-        other.wait("acme", "webhook")
-    assert told.value.retry_after_s is not None
-    assert 550 < told.value.retry_after_s < 700
-    other.wait("elsewhere", "webhook")
-
-
-def test_what_the_headers_said_can_be_looked_at(engine: Engine) -> None:
-    StoreQuota(engine).seen("acme", 3600, 3599, time.time() + 60)
-    with reading(engine) as db:
-        (row,) = calls.quota(db, "acme")
-    assert (row.limit, row.remaining) == (3600, 3599)
-
-
-def test_a_database_that_is_away_does_not_make_a_call_look_failed(engine: Engine) -> None:
-    with writing(engine) as db:
-        db.execute(text("ALTER TABLE tieback_quota RENAME TO away"))
-    quota = StoreQuota(engine)
-    quota.wait("acme", "webhook")
-    quota.seen("acme", 3600, 3599, time.time() + 60)
-    quota.blocked_until("acme", time.time() + 600)
-    with pytest.raises(Transient):
-        quota.wait("acme", "webhook")
 
 
 def call(path: str) -> Call:

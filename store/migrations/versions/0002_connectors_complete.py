@@ -10,6 +10,24 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("tieback_hooks") as hooks:
+        hooks.add_column(sa.Column("triggers", Json, nullable=True))
+        hooks.add_column(sa.Column("looked_at", Instant(), nullable=True))
+        hooks.add_column(sa.Column("delivered_at", Instant(), nullable=True))
+        hooks.add_column(sa.Column("refused", sa.Integer(), nullable=False, server_default="0"))
+        hooks.add_column(sa.Column("refused_at", Instant(), nullable=True))
+    with op.batch_alter_table("tieback_calls") as calls:
+        calls.add_column(sa.Column("lane", sa.String(length=64), nullable=True))
+    # What the headers last said is learned again by the next call.
+    op.drop_table("tieback_quota")
+    op.create_table(
+        "tieback_quota",
+        sa.Column("connector", sa.String(length=64), nullable=False),
+        sa.Column("state", Json, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connector"),
+    )
     op.create_table(
         "tieback_cursors",
         sa.Column("connector", sa.String(length=64), nullable=False),
@@ -27,6 +45,7 @@ def upgrade() -> None:
         sa.Column("resources", Json, nullable=False),
         sa.Column("projects", Json, nullable=True),
         sa.Column("mode", sa.String(length=64), nullable=False),
+        sa.Column("since", Instant(), nullable=True),
         sa.Column("requested_by", sa.String(length=200), nullable=False),
         sa.Column("counts", Json, nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -115,4 +134,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("import_id", "resource", "project_id", "parent_id", name="ux_tieback_import_parts_list"),
+    )
+    op.create_index(
+        "ix_tieback_fetches_group",
+        "tieback_fetches",
+        ["connector", "resource", "project_id", "state", "created_at"],
     )

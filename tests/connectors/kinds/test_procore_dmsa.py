@@ -171,7 +171,7 @@ def test_a_burst_within_a_small_spike_window_causes_no_429(start: Callable[..., 
     for _ in range(60):
         one.request("GET", "/rest/v1.0/me")
     assert [call.status for _, call in calls.calls if call.status == 429] == []
-    assert 2 <= len(slept) <= 3
+    assert 20 <= sum(slept) < 21
 
 
 def test_meeting_topics_are_read_although_large_pages_answer_500(sim: Running, procore: Procore) -> None:

@@ -1,0 +1,98 @@
+"""Connections that are kept: listed, shown, written out, paused. Never a secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from config.errors import ConfigError
+from config.problems import did_you_mean
+from console.verbs.at_hand import AtHand
+from store import audit, connectors, definitions
+from store.session import reading, writing
+
+
+def existing(here: AtHand, name: str) -> Any:
+    """The row of a connector. Raises: ConfigError when there is none."""
+    with reading(here.engine) as db:
+        row = connectors.get(db, name)
+        names = [one.name for one in connectors.every(db)]
+    if row is None or row.state == "removed":
+        mend = did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "; add one: tieback connector add")
+        raise ConfigError(f'there is no connector "{name}"{mend}')
+    return row
+
+
+def ours(here: AtHand, name: str) -> Any:
+    """The same, and ConfigError when a file defines it."""
+    row = existing(here, name)
+    if row.source == "file":
+        raise ConfigError(
+            f'connector "{name}" is defined by the file {row.config.get("file")}. Change the file, then run: tieback rules apply'
+        )
+    return row
+
+
+def set_state(here: AtHand, name: str, state: str, reason: str | None) -> None:
+    """`paused` or `active`; both kinds of connector, since a pause is no change of its definition."""
+    existing(here, name)
+    with writing(here.engine) as db:
+        connectors.set_state(db, name, state, reason)
+        verb = f"connector {'paused' if state == 'paused' else 'resumed'}"
+        audit.note(db, here.actor, verb, name, {"reason": reason} if reason else None)
+        definitions.changed(db)
+
+
+def listed(here: AtHand) -> list[dict[str, Any]]:
+    with reading(here.engine) as db:
+        return [_shown(row) for row in connectors.every(db)]
+
+
+def shown(here: AtHand, name: str) -> dict[str, Any]:
+    """One connector with its definition and last verdict; never a secret."""
+    row = existing(here, name)
+    return {**_shown(row), "config": row.config, "verdict": row.verdict}
+
+
+def exported(here: AtHand, name: str) -> str:
+    """The connector as a file for the site's `connectors/`, with references where its secrets belong.
+
+    One that a file defines is that file's text.
+    """
+    row = existing(here, name)
+    if row.source == "file":
+        with reading(here.engine) as db:
+            texts = {file.path: file.source for file in definitions.site_files(db, "connectors")}
+        return str(texts.get(row.config.get("file"), ""))
+    config = {key: value for key, value in row.config.items() if key != "webhooks"}
+    config |= {"client_secret": f"${{env:{variable(name)}}}", "webhooks": row.config.get("webhooks", {})}
+    about = (
+        f"# Exported from Tieback. Set {variable(name)}, or write ${{file:PATH}}.\n"
+        "# Tieback makes and keeps the secret of the webhooks, unless webhooks.secret refers to one.\n"
+    )
+    return about + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+
+
+def variable(name: str) -> str:
+    """The environment variable that an exported file reads its client secret from."""
+    return re.sub("[^A-Z0-9]", "_", name.upper()) + "_CLIENT_SECRET"
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    config = row.config
+    return {
+        "name": row.name,
+        "environment": config.get("environment"),
+        "company_id": config.get("company_id"),
+        "projects": config.get("projects"),
+        "state": row.state,
+        "reason": row.reason,
+        "source": row.config.get("file", "file") if row.source == "file" else "store",
+        "version": row.version,
+        "valid": None if row.verdict is None else row.verdict.get("ok"),
+        "validated_at": None if row.verdict is None else row.verdict.get("at"),
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
