@@ -24,7 +24,8 @@ def finish(db: Connection, id: int, **values: Any) -> None:
     """A look has ended; `values` are found, repaired, unrepairable, items and reason. Old looks that found nothing go."""
     db.execute(update(Repair).where(Repair.id == id).values(finished_at=now(), **values))
     row = db.execute(select(Repair.connector, Repair.kind).where(Repair.id == id)).one()
-    nothing = (Repair.found == 0, Repair.unrepairable == 0, Repair.reason.is_(None), Repair.finished_at < now(-EMPTY_FOR_S))
+    # Lists that can never be looked at are named in each look: the newest one says so.
+    nothing = (Repair.found == 0, Repair.reason.is_(None), Repair.finished_at < now(-EMPTY_FOR_S))
     db.execute(delete(Repair).where(Repair.connector == row.connector, Repair.kind == row.kind, *nothing, Repair.id < id))
 
 

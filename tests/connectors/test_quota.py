@@ -81,7 +81,7 @@ def test_a_limit_that_procore_changes_is_put_to_its_window(answer: Answer, hour:
 
 
 def test_equal_limits_are_told_apart_by_the_reset() -> None:
-    state = replace(known(), spike=Spike(600, sure=True), hour=Hour(600, True, 100, 0, NOW + 9, True))
+    state = replace(known(), spike=Spike(600, sure=True), hour=Hour(600, True, 100, 0, NOW + 9, True, doubt=False))
     after = learn(state, NOW + 1, shown(600, 50, 8.0))
     assert after.left()["hour"] == 50
     assert after.spike.others == 0
@@ -126,7 +126,7 @@ def test_without_others_answers_that_overtake_each_other_take_nothing_away() -> 
 
 
 def test_an_hour_that_has_more_left_than_we_think_is_believed() -> None:
-    state = replace(known(), hour=Hour(600, True, 600, 0, NOW + 1000, True))
+    state = replace(known(), hour=Hour(600, True, 600, 0, NOW + 1000, True, doubt=False))
     assert not decide(state, NOW, "webhook")[1].granted
     assert learn(state, NOW, shown(600, 300, 1000.0)).left()["hour"] == 300
 
@@ -138,13 +138,33 @@ def test_an_answer_that_was_overtaken_does_not_bring_back_an_ended_hour() -> Non
 
 def test_a_new_hour_begins_with_what_may_have_slipped_into_it() -> None:
     # Given three calls under way and two that have just ended when the hour does
-    state = replace(known(), hour=Hour(600, True, 100, 0, NOW + 1, True))
+    state = replace(known(), hour=Hour(600, True, 100, 0, NOW + 1, True, doubt=False))
     state, _ = decide(state, NOW, "webhook", holder="p", wanted=5)
     for _ in range(2):
         state = learn(state, NOW + 0.5, GOOD, holder="p")
     assert current(state, NOW + 0.9).hour.used == 105
     assert current(state, NOW + 1.1).hour.used == 5
     assert current(state, NOW + 1.1).left()["hour"] == 595
+
+
+def test_an_hour_of_which_little_is_known_lets_out_what_an_answer_has_proven() -> None:
+    # Given a spike window that is free again, and a last answer that showed two calls left in the nearer window
+    state = replace(known(), hour=Hour(600, sure=True))
+    state, verdict = decide(state, NOW, "webhook", holder="p", wanted=9)
+    assert verdict.granted == 1
+    state = learn(state, NOW, shown(25, 2, 1.0), holder="p")
+    state, verdict = decide(state, NOW + 2, "webhook", holder="p", wanted=9)
+    assert verdict.granted == 2
+    # Then the next answer must come first
+    after, verdict = decide(state, NOW + 2, "webhook", holder="p")
+    assert (verdict.granted, verdict.why) == (0, "an answer must first show what is left of the hour")
+    after = learn(after, NOW + 3, shown(25, 24, 9.0), holder="p")
+    assert decide(after, NOW + 3, "webhook", wanted=9)[1].granted == 9
+
+
+def test_answers_without_headers_keep_nobody_waiting() -> None:
+    state, _ = decide(State(), NOW, "webhook", holder="p")
+    assert decide(learn(state, NOW, GOOD, holder="p"), NOW, "webhook", wanted=9)[1].granted == 9
 
 
 # Lanes
@@ -159,7 +179,7 @@ def test_a_lower_lane_leaves_its_reserve_to_the_higher_ones() -> None:
 
 
 def test_the_reserve_of_the_hour_holds_as_well() -> None:
-    state = replace(known(), hour=Hour(600, True, 450, 0, NOW + 1000, True))
+    state = replace(known(), hour=Hour(600, True, 450, 0, NOW + 1000, True, doubt=False))
     assert not decide(state, NOW, "backfill")[1].granted
     assert decide(state, NOW, "webhook")[1].granted
 
@@ -265,7 +285,7 @@ def test_a_forecast_counts_both_windows(calls: int, seconds: float) -> None:
     ("used", "calls", "lane"), [(0, 412, "backfill"), (300, 412, "backfill"), (0, 1300, "webhook"), (590, 5, "manual")]
 )
 def test_a_forecast_is_what_then_happens(used: int, calls: int, lane: str) -> None:
-    state = replace(known(), hour=Hour(600, True, used, 0, NOW + 1800, True))
+    state = replace(known(), hour=Hour(600, True, used, 0, NOW + 1800, True, doubt=False))
     expected, now, done = forecast(calls, state, lane, NOW), NOW, 0
     while done < calls:
         state, verdict = decide(state, now, lane)
@@ -284,7 +304,7 @@ def test_a_pause_delays_a_forecast() -> None:
 def test_the_forecast_is_a_sentence() -> None:
     fresh = replace(known(), hour=Hour(600, True, 0, 0, 0.0))
     assert sentence(412, fresh, "backfill", NOW) == "412 calls; at 600 per hour, of which imports may use 450: about 4 min"
-    half = replace(fresh, hour=Hour(600, True, 300, 0, NOW + 1800, True))
+    half = replace(fresh, hour=Hour(600, True, 300, 0, NOW + 1800, True, doubt=False))
     assert sentence(1, half, "backfill", NOW) == (
         "1 call; at 600 per hour, of which imports may use 450 (150 of them now): no waiting"
     )
@@ -379,7 +399,7 @@ def test_however_processes_interleave_nothing_is_ever_refused(
 @given(st.integers(0, 25), st.integers(0, 600), st.sampled_from(LANES), st.sampled_from(LANES))
 def test_whatever_a_lower_lane_may_do_a_higher_one_may_too(spent: int, used: int, one: str, other: str) -> None:
     lower, higher = sorted((one, other), key=LANES.index, reverse=True)
-    state = replace(known(), spent=((NOW, spent),), hour=Hour(600, True, used, 0, NOW + 500, True))
+    state = replace(known(), spent=((NOW, spent),), hour=Hour(600, True, used, 0, NOW + 500, True, doubt=False))
     mine, above = decide(state, NOW, lower, wanted=99)[1].granted, decide(state, NOW, higher, wanted=99)[1].granted
     assert above >= mine
 
@@ -387,7 +407,7 @@ def test_whatever_a_lower_lane_may_do_a_higher_one_may_too(spent: int, used: int
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 25), st.integers(0, 600), st.integers(0, 8))
 def test_a_learned_lower_remaining_is_obeyed_whatever_was_known(remaining: int, used: int, under_way: int) -> None:
-    state = replace(known(), hour=Hour(600, True, used, 0, NOW + 500, True))
+    state = replace(known(), hour=Hour(600, True, used, 0, NOW + 500, True, doubt=False))
     state, _ = decide(state, NOW, "webhook", holder="p", wanted=under_way + 1)
     state = learn(state, NOW, shown(25, remaining, 9.0), holder="p")
     assert state.left()["spike"] <= remaining

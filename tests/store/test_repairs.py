@@ -24,7 +24,7 @@ def ids(engine: Engine) -> list[int]:
 
 
 def test_looks_that_found_nothing_go_after_a_day_and_others_stay(engine: Engine) -> None:
-    nothing, something, broken = look(engine), look(engine, found=1, repaired=1), look(engine, reason="503")
+    nothing, something, broken = look(engine, unrepairable=1), look(engine, found=1, repaired=1), look(engine, reason="503")
     with writing(engine) as db:
         db.execute(update(Repair).values(finished_at=now(-25 * 3600)))
     newest = look(engine)
