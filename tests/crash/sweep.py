@@ -124,6 +124,8 @@ class Sweep:
         one = Rig(engine, self.settings)
         assert one.load_site() == []
         one.settle()  # what loading it announced is no part of a trial
+        # The quota is known: while it is not, a call that died with its process holds the next one up for 45 s.
+        one.desk.loaded.procore("acme").companies()
         one.close()
         with writing(engine) as db:
             hooks.ensure(db, one.box, "acme", str(self.far.company_id), "", Secret(SECRET))
