@@ -22,9 +22,10 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bench.site import write
 from config.settings import load
 from console.demo.children import Child
-from console.demo.stage import Stage, keep_secret
+from console.demo.stage import Stage
 from store.session import open_engine, reading
 
 LONGEST_S = 1500
@@ -37,19 +38,6 @@ when:
 do:
   - use: db.upsert
     with: {table: punch_items, row: "${record}", version: "${record.updated_at}"}
-"""
-CONNECTOR = """\
-format: 1
-kind: procore_dmsa
-name: acme
-environment: custom
-api_host: {url}
-login_host: {url}
-private: true
-client_id: {client_id}
-client_secret: ${{file:secrets/acme}}
-company_id: {company_id}
-projects: [{projects}]
 """
 
 
@@ -126,7 +114,6 @@ class _Burst:
         company = self.state["companies"][0]
         permitted = [str(one["id"]) for one in company["projects"] if one.get("permitted", True)]
         self.projects = permitted[: self.options.projects]
-        self.company = str(company["id"])
         each = self.options.events // self.options.projects
         for project in self.projects:
             for resource, count in (("Punch Items", each), ("RFIs", 2000)):
@@ -137,17 +124,8 @@ class _Burst:
         return dict(line.split("=", 1) for line in lines)
 
     def _site(self) -> None:
-        site = self.stage.site
-        keep_secret(site / "secrets/acme", self.state["client_secret"])
-        (site / "connectors/acme.yaml").write_text(
-            CONNECTOR.format(
-                url=self.stage.simulator,
-                client_id=self.state["client_id"],
-                company_id=self.company,
-                projects=", ".join(self.projects),
-            )
-        )
-        (site / "automations/keep.yaml").write_text(RULE)
+        write(self.stage.site, self.stage.simulator, self.state, self.projects)
+        (self.stage.site / "automations/keep.yaml").write_text(RULE)
 
     def _import(self) -> _Command:
         return _Command(self.stage, "import", "acme", "RFIs", "--full")
@@ -200,7 +178,7 @@ class _Command:
         deadline = time.monotonic() + most_s
         while self.child.alive() and time.monotonic() < deadline:
             time.sleep(0.2)
-        return self.child._process.poll()
+        return self.child.code()
 
 
 if __name__ == "__main__":

@@ -26,23 +26,12 @@ import requests
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from bench.site import write
 from config.settings import load
 from store import migrate
 from store.session import open_engine, reading, writing
 
 KILL_AT = 0.4
-SITE = """\
-format: 1
-kind: procore_dmsa
-name: acme
-environment: custom
-api_host: {url}
-login_host: {url}
-private: true
-client_id: {client_id}
-client_secret: ${{file:secrets/acme}}
-company_id: {company_id}
-"""
 
 
 def main() -> int:
@@ -81,7 +70,7 @@ def _run(folder: Path, url: str, options: argparse.Namespace) -> dict[str, Any]:
     project = str(company["projects"][0]["id"])
     fill = {"resource": "RFIs", "project_id": int(project), "count": options.count}
     requests.post(f"{url}/_sim/fill", json=fill, timeout=600).raise_for_status()
-    env = _site(folder, url, state, str(company["id"]), options.database)
+    env = _site(folder, url, state, options.database)
     engine = open_engine(load(env, folder))
     migrate.upgrade(engine)
     _command(folder, env, "rules", "apply")
@@ -108,12 +97,8 @@ def _there(url: str, state: dict[str, Any], company: dict[str, Any], project: st
     return int(reply.headers["Total"])
 
 
-def _site(folder: Path, url: str, state: dict[str, Any], company: str, database: str) -> dict[str, str]:
-    for name in ("connectors", "automations", "secrets"):
-        (folder / "site" / name).mkdir(parents=True)
-    (folder / "site/secrets/acme").write_text(state["client_secret"])
-    text_of = SITE.format(url=url, client_id=state["client_id"], company_id=company)
-    (folder / "site/connectors/acme.yaml").write_text(text_of)
+def _site(folder: Path, url: str, state: dict[str, Any], database: str) -> dict[str, str]:
+    write(folder / "site", url, state)
     env = {name: value for name, value in os.environ.items() if not name.startswith("TIEBACK_")}
     env |= {"TIEBACK_SITE": str(folder / "site"), "TIEBACK_SECRET_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode()}
     env |= {"PYTHONPATH": str(Path(__file__).parents[1])}

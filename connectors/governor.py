@@ -62,7 +62,7 @@ class MemoryShared:
 class _Line:
     """The callers of one connector in this process, and what it has of the quota at the moment.
 
-    `spare` calls were granted and not sent, `spare_until` when; answers wait in `untold` for the next look at the state.
+    `spare` calls were granted and not sent, `spare_since` tells when; answers wait in `untold` for the next look at the state.
     """
 
     turn: threading.Condition = field(default_factory=threading.Condition)

@@ -16,6 +16,7 @@ from connectors.catalogue import Resource
 from connectors.kinds.procore_dmsa import Procore
 
 Json = dict[str, Any]
+MOST_SHARE, MOST = 0.2, 20
 
 
 def why_not_swept(row: Resource) -> str | None:
@@ -76,28 +77,39 @@ def gone(procore: Procore, row: Resource, project_id: str | None, missing: Colle
             yield id, binned[id]
         elif row.show_path is None or row.show_parent:
             yield id, None
-        elif not _shown(procore, row, id, project_id):
+        elif shown(procore, row, id, project_id) is None:
             yield id, "Procore answers 404, twice"
 
 
 def _binned(procore: Procore, row: Resource, project_id: str | None, missing: Collection[str]) -> dict[str, str]:
-    if row.deleted_path:
-        found, proof = procore.pages(row, project_id, deleted=True), "it is in the recycle bin"
-    elif "D" in row.filters:
-        found, proof = procore.pages(row, project_id, filters={"include_deleted": "only"}), "it is listed as deleted"
-    else:
+    asked = deleted_ones(procore, row, project_id)
+    if asked is None:
         return {}
+    found, proof = asked
     wanted = set(missing)
     return {id: proof for one in found if (id := str(one.get("id"))) in wanted}
 
 
-def _shown(procore: Procore, row: Resource, id: str, project_id: str | None) -> bool:
+def deleted_ones(procore: Procore, row: Resource, project_id: str | None) -> tuple[Iterator[Json], str] | None:
+    """The records that Procore lists as deleted, and what that proves; None where it lists none."""
+    if row.deleted_path:
+        return procore.pages(row, project_id, deleted=True), "it is in the recycle bin"
+    if "D" in row.filters and not row.list_parent:
+        return procore.pages(row, project_id, filters={"include_deleted": "only"}), "it is listed as deleted"
+    return None
+
+
+def shown(procore: Procore, row: Resource, id: str, project_id: str | None, parent: str | None = None) -> Json | None:
+    """The record; None after two 404s. Raises: as `Procore.get` does for anything else."""
     for _ in range(2):
         try:
-            procore.get(row, id, project_id)
+            return procore.get(row, id, project_id, parent)
         except Permanent as error:
             if error.kind != "http_404":
                 raise
-        else:
-            return True
-    return False
+    return None
+
+
+def too_many(missing: int, known: int) -> bool:
+    """Whether so many of a list's records are missing at once that it proves nothing: more than a fifth, and more than 20."""
+    return missing > MOST and missing > MOST_SHARE * known

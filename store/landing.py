@@ -23,13 +23,13 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     true,
     update,
 )  # fmt: skip
 
 from store import tables
 from store.models import Record
+from store.records import alone
 from store.types import Instant, now
 
 Json = dict[str, Any]
@@ -93,7 +93,7 @@ def land(
         return Landed(nameless=page.nameless, table=table)
     moment = db.scalar(select(now()))
     assert isinstance(moment, dt.datetime)
-    _alone(db, at, page)
+    alone(db, at.connector, at.resource, page.ones)
     known = _newest(db, at, list(page.ones))
     _against_copies(db, at, page, known, moment, hash_of)
     _keep_copies(db, at, page, known, moment)
@@ -134,14 +134,6 @@ def _moment(text: str | None) -> dt.datetime | None:
     except ValueError:
         return None
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _alone(db: Connection, at: Place, page: _Page) -> None:
-    """As `records.keep` does for one record, in an order that all keep: SQLite has one writer anyway."""
-    if db.dialect.name == "postgresql":
-        keys = [f"{at.connector}/{at.resource}/{id}" for id in page.ones]
-        ordered = "SELECT hashtextextended(key, 0) AS h FROM unnest(CAST(:keys AS text[])) AS key ORDER BY h"
-        db.execute(text(f"SELECT count(pg_advisory_xact_lock(h)) FROM ({ordered}) AS locks"), {"keys": keys})  # noqa: S608
 
 
 _COPY = (Record.id, Record.record_id, Record.record_hash, Record.updated_at, Record.deleted_at)

@@ -19,7 +19,6 @@ from workers.repair import Report, reporting
 from workers.sweeps import PAGE, List, Look
 
 KIND = "ids"
-MOST_SHARE, MOST = 0.2, 20
 # Daily logs are listed by day: so many are compared, and none of them is taken for deleted.
 DAYS = dt.timedelta(days=14)
 A_DAY = dt.timedelta(hours=23)
@@ -80,7 +79,7 @@ def _missing(look: Look, one: List, known: Mapping[str, int], missing: list[str]
 def _proves_nothing(look: Look, one: List, known: Mapping[str, int], missing: list[str]) -> str | None:
     if one.row.name == "Projects":
         return f"{len(missing)} projects are not visible any more. A project that vanished is never taken for deleted."
-    if len(missing) > MOST and len(missing) > MOST_SHARE * len(known):
+    if compared.too_many(len(missing), len(known)):
         return (
             f"{len(missing)} of {len(known)} records are not in the list any more, more than a fifth: none was taken for "
             "deleted. Check what the app may see: Company Admin > App Management > Permissions."

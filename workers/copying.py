@@ -17,6 +17,7 @@ from store import calls, events, fetches, leases, records, unavailable
 from store.records import Kept
 from store.session import reading, retrying, writing
 from workers.desk import Desk
+from workers.dispatch import Rings, ring
 from workers.planner import Batch, Taken
 
 log = logging.getLogger("tieback.fetch")
@@ -45,7 +46,7 @@ def release_covered(desk: Desk, batch: Batch) -> list[Taken]:
 
 @retrying
 def _keep(desk: Desk, batch: Batch, read: list[tuple[Taken, Json]], listed: bool) -> None:
-    rings: list[tuple[str, int, str]] = []
+    rings: Rings = []
     with writing(desk.engine) as db:
         ours = set(leases.still_ours(db, [one.held for one, _ in read]))
         records.alone(db, batch.row.connector, _resource(batch).name, sorted(one.row.record_id for one, _ in read))
@@ -58,13 +59,13 @@ def _keep(desk: Desk, batch: Batch, read: list[tuple[Taken, Json]], listed: bool
         failpoints.hit("fetch.before_commit")
     desk.call_log.take()
     failpoints.hit("fetch.after_commit")
-    _ring(desk, rings)
+    ring(desk, rings)
     for one, _ in read:
         facts = about(fetch=one.row.id, resource=one.row.resource, id=one.row.record_id, lost=one.held not in ours or None)
         log.info("record.read", extra=facts)
 
 
-def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> list[tuple[str, int, str]]:
+def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> Rings:
     row, resource = one.row, _resource(batch)
     last = records.newest(db, row.connector, resource.name, row.record_id)
     whole = _completed(resource, body, last) if listed and last is not None else body
@@ -89,7 +90,7 @@ def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> 
     return _finished(db, one, kept.before_id, kept.after_id)
 
 
-def _finished(db: Connection, one: Taken, before_id: int | None, after_id: int) -> list[tuple[str, int, str]]:
+def _finished(db: Connection, one: Taken, before_id: int | None, after_id: int) -> Rings:
     """The runs it has released, and a fetch of the same record that has come due meanwhile, to be rung for."""
     released = fetches.release_runs(db, one.row.id, before_id, after_id)
     leases.finish(db, one.held, "ok", reason=None)
@@ -140,19 +141,14 @@ def _same_or_older(newest: dt.datetime, read_for: dt.datetime) -> bool:
 
 @retrying
 def _release(desk: Desk, covered: list[Taken], known: dict[int, Any]) -> None:
-    rings: list[tuple[str, int, str]] = []
+    rings: Rings = []
     with writing(desk.engine) as db:
         ours = set(leases.still_ours(db, [one.held for one in covered]))
         for one in covered:
             copy = known[one.row.id]
             if one.held in ours:
                 rings += _finished(db, one, records.before(db, copy), copy.id)
-    _ring(desk, rings)
-
-
-def _ring(desk: Desk, rings: list[tuple[str, int, str]]) -> None:
-    for actor, id, lane in rings:
-        desk.doorbell.ring(actor, [id], lane)
+    ring(desk, rings)
 
 
 def _resource(batch: Batch) -> Resource:

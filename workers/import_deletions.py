@@ -15,15 +15,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from config.errors import Permanent
 from connectors.catalogue import Resource
 from connectors.reading import Json
+from connectors.repair import deleted_ones, shown, too_many
 from store import imports, landing
 from store.session import reading
 from workers.import_pages import Pause
 from workers.import_work import Part, Work
 
-MOST_SHARE, MOST = 0.2, 20
 CHUNK = 50
 
 
@@ -53,7 +52,7 @@ def _refusal(work: Work, part: Part, known: int, unseen: int) -> tuple[str, str]
         return "ok", f"{unseen} projects are not visible any more. A project that vanished is never marked deleted."
     if part.position["kind"] == "parents" and _unread(work, part):
         return "ok", f"{part.called}: not all of its lists could be read, so nothing was marked deleted."
-    if unseen > MOST and unseen > MOST_SHARE * known:
+    if too_many(unseen, known):
         return "failed", _too_many(part, known, unseen)
     return None if _project_is_there(work, part) else ("ok", _vanished(part))
 
@@ -89,14 +88,10 @@ def _emptied(part: Part, left: int) -> str:
 
 def _from_bin(work: Work, part: Part) -> None:
     """Mark what the recycle bin, or the list of deleted records, has."""
-    row, project = part.resource, part.project_id or None
-    if row.deleted_path:
-        found = work.procore.pages(row, project, deleted=True)
-    elif "D" in row.filters and not row.list_parent:
-        found = work.procore.pages(row, project, filters={"include_deleted": "only"})
-    else:
+    asked = deleted_ones(work.procore, part.resource, part.project_id or None)
+    if asked is None:
         return
-    while some := list(islice(found, 500)):
+    while some := list(islice(asked[0], 500)):
         marks = {id: _deleted_at(one) for one in some if (id := landing.id_of(one)) is not None}
         gone = {id: marks[id] for id in _unseen_of(work, part, list(marks))}
         work.commit(part, "deletions", change=partial(_settle, work, part, [], gone))
@@ -167,27 +162,16 @@ def _asked(work: Work, part: Part, some: list[tuple[str, Json]]) -> tuple[list[J
         parent = _parent(row, bodies[id])
         if row.show_parent and parent is None:
             unproven.append(id)
-        elif (shown := _shown(work, part, id, parent)) is None:
+        elif (record := shown(work.procore, row, id, project, parent)) is None:
             gone.append(id)
         else:
-            alive.append(shown)
+            alive.append(record)
     return alive, gone, unproven
 
 
 def _parent(row: Resource, body: Mapping[str, Any]) -> str | None:
     found = body.get(row.show_parent or "")
     return str(found) if isinstance(found, (int, str)) and found else None
-
-
-def _shown(work: Work, part: Part, id: str, parent: str | None) -> Json | None:
-    """The record; None after two 404s."""
-    for _ in range(2):
-        try:
-            return work.procore.get(part.resource, id, part.project_id or None, parent)
-        except Permanent as error:
-            if error.kind != "http_404":
-                raise
-    return None
 
 
 def _settle(work: Work, part: Part, alive: list[Json], gone: Mapping[str, dt.datetime], db: Connection) -> dict[str, int]:

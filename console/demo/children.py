@@ -35,6 +35,10 @@ class Child:
             return False
         return True
 
+    def code(self) -> int | None:
+        """How the first process ended; None while it runs."""
+        return self._process.poll()
+
     def end(self) -> None:
         """Ask, wait, then insist. Safe to call twice."""
         self._ask()

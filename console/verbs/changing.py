@@ -161,10 +161,19 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any], other_secret: 
 
 
 def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    keys = [key for key in dict.fromkeys((*theirs, *ours)) if theirs.get(key) != ours.get(key)]
+    there, here = _flat(theirs), _flat(ours)
+    keys = [key for key in dict.fromkeys((*there, *here)) if there.get(key) != here.get(key)]
     if not keys:
         return "The fields are alike; its secrets or hooks differ."
-    return "; ".join(f"{key} is {_said(theirs.get(key))} there and {_said(ours.get(key))} here" for key in keys) + "."
+    return "; ".join(f"{key} is {_said(there.get(key))} there and {_said(here.get(key))} here" for key in keys) + "."
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The fields with their dotted names: `webhooks.namespace`."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+    return found
 
 
 def _said(value: Any) -> str:

@@ -35,6 +35,7 @@ class Loading:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.loaded.quota.close()
         with writing(self._here.engine) as db:
             calls.log_calls(db, self.calls.take())
 

@@ -74,6 +74,7 @@ def desk(here: AtHand) -> Iterator[Desk]:
         yield Desk(here.settings, here.engine, here.box, _NoBell(), keeper, new_holder(), log, loaded)
     finally:
         keeper.stop()
+        loaded.quota.close()
         with writing(here.engine) as db:
             calls.log_calls(db, log.take())
 

@@ -24,7 +24,7 @@ def add(here: AtHand, name: str, scopes: list[str]) -> str:
     for scope in scopes:
         if scope not in SCOPES and not _OF_ONE_SOURCE.fullmatch(scope):
             there = f"{', '.join(SCOPES)} and inbound:SOURCE"
-            raise ConfigError(f'there is no scope "{scope[:80]}"{did_you_mean(scope, SCOPES)}. Scopes: {there}')
+            raise ConfigError(f'there is no scope "{scope[:80]}"{did_you_mean(scope, SCOPES) or "."} Scopes: {there}')
     try:
         with writing(here.engine) as db:
             token = apitokens.add(db, name, scopes)
