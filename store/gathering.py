@@ -57,7 +57,7 @@ def hold(db: Connection, id: int, again_s: float, batches: Callable[[str], bool]
     if count >= MOST or row.here - oldest > timedelta(seconds=PATIENCE_S):
         return False
     lately = db.scalar(select(func.count()).select_from(Fetch).where(*batch, Fetch.created_at > now(-GATHER_S))) or 0
-    flows = lately >= FLOW and batches(row.resource)
+    flows = batches(row.resource) and (lately >= FLOW or _backlog(db, row.connector) >= FLOW)
     if not flows and not _more_to_come(db, row.connector, oldest):
         return False
     db.execute(update(Fetch).where(*batch, Fetch.run_after <= now(again_s)).values(run_after=now(again_s), rung_at=None))
@@ -125,6 +125,12 @@ def _is_first(db: Connection, values: Mapping[str, Any]) -> bool:
 def _known(db: Connection, values: Mapping[str, Any]) -> bool:
     same = (Record.connector == values["connector"], Record.resource == values["resource"])
     return db.scalar(select(Record.id).where(*same, Record.record_id == values["record_id"]).limit(1)) is not None
+
+
+def _backlog(db: Connection, connector: str) -> int:
+    """Deliveries that wait to be sorted, counted no further than matters: while they do, a slow flow is a dense one."""
+    unsorted = select(Delivery.id).where(Delivery.connector == connector, Delivery.state == "received").limit(FLOW)
+    return db.scalar(select(func.count()).select_from(unsorted.subquery())) or 0
 
 
 def _more_to_come(db: Connection, connector: str, since: Any) -> bool:

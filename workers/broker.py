@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import dramatiq
@@ -89,6 +90,22 @@ def ping(broker: dramatiq.Broker) -> str | None:
     except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer)
         return " ".join(str(error).split())[:200] or type(error).__name__
     return None
+
+
+def backlog(broker: dramatiq.Broker) -> int:
+    """How many rings wait to be heard; 0 when the broker cannot tell."""
+    asked: Any = broker
+    try:
+        if isinstance(broker, StubBroker):
+            return sum(broker.queues[queue(lane)].qsize() for lane in LANES)
+        if hasattr(asked, "client"):
+            return sum(int(asked.client.llen(f"tieback:{queue(lane)}")) for lane in LANES)
+        return sum(int(asked.get_queue_message_counts(queue(lane))[0]) for lane in LANES)
+    except Exception as error:  # noqa: BLE001 (a broker that is silent says so when it is rung)
+        log.debug("broker.backlog_unknown", extra=about(error=type(error).__name__))
+        with suppress(Exception):
+            del asked.connection  # RabbitMQ ends one that was idle; the next question gets a new one
+        return 0
 
 
 class Bell(Protocol):

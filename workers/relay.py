@@ -23,20 +23,35 @@ from workers.broker import Bell
 log = logging.getLogger("tieback.relay")
 
 BEAT_S = 3.0
+MOST_RINGS = 500
 _ACTORS: tuple[tuple[Work, str, str], ...] = (
     (Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"), (Import, "import", "failed"),
 )  # fmt: skip
 
 
 class Relay:
-    """One look every `every_s`. A row is rung again after `again_s` without being taken."""
+    """One look every `every_s`. A row is rung again after `again_s` without being taken.
 
-    def __init__(self, engine: Engine, doorbell: Bell, holder: str, *, every_s: float, again_s: float):
+    `backlog` tells how many rings wait to be heard. While they are many nobody is rung again: whoever waits is among them,
+    and each ring for work that was done meanwhile costs a look at the database.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        doorbell: Bell,
+        holder: str,
+        *,
+        every_s: float,
+        again_s: float,
+        backlog: Callable[[], int] = lambda: 0,
+    ):
         self._engine = engine
         self._doorbell = doorbell
         self._holder = holder
         self._every_s = every_s
         self._again_s = again_s
+        self._backlog = backlog
         self._also: list[tuple[float, Callable[[], None]]] = []
 
     def also(self, every_s: float, chore: Callable[[], None]) -> None:
@@ -66,25 +81,28 @@ class Relay:
         with reading(self._engine) as db:
             unsorted = deliveries.anything_waits(db)
             due = [what for what in _ACTORS if leases.anything_due(db, what[0])]
-        if unsorted:
+        if not (unsorted or due):
+            return
+        crowded = self._backlog() >= MOST_RINGS
+        if unsorted and not crowded:
             self._safely(self._ring_deliveries)
         for work, actor, parked in due:
             # One kind of work that cannot be looked after must not stop the others.
-            self._safely(functools.partial(self._ring, work, actor, parked))
+            self._safely(functools.partial(self._ring, work, actor, parked, 0 if crowded else MOST_RINGS))
 
     @retrying
     def _ring_deliveries(self) -> None:
         with writing(self._engine) as db:
-            ids = deliveries.to_ring(db, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
+            ids = deliveries.to_ring(db, limit=MOST_RINGS, grace_s=self._every_s, again_after_s=self._again_s)
         if ids:
             self._doorbell.ring("sort", ids)
         failpoints.hit("relay.rung")
 
     @retrying
-    def _ring(self, work: Work, actor: str, parked: str) -> None:
+    def _ring(self, work: Work, actor: str, parked: str, most: int) -> None:
         with writing(self._engine) as db:
             taken_back = fetches.reap(db) if work is Fetch else leases.reap(db, work, parked=parked)
-            rows = leases.to_ring(db, work, limit=500, grace_s=self._every_s, again_after_s=self._again_s)
+            rows = leases.to_ring(db, work, limit=most, grace_s=self._every_s, again_after_s=self._again_s) if most else []
         if taken_back:
             log.warning("lease.expired", extra=about(work=work.__tablename__, count=taken_back))
         for id, lane in rows:

@@ -14,7 +14,7 @@ from connectors.governor import Governor
 from store import canary, migrate
 from store.session import open_engine
 from workers import fallback, jobs, repair, site
-from workers.broker import Doorbell, open_broker
+from workers.broker import Doorbell, backlog, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
 from workers.loaded import Loaded
@@ -75,7 +75,8 @@ class Whole:
 
     def _start_relay(self) -> None:
         embedded = self.settings.embedded
-        relay = Relay(self.engine, self.doorbell, self.holder, every_s=0.2 if embedded else 0.5, again_s=2.0 if embedded else 4.0)
+        pace = {"every_s": 0.2, "again_s": 2.0} if embedded else {"every_s": 0.5, "again_s": 4.0}
+        relay = Relay(self.engine, self.doorbell, self.holder, **pace, backlog=lambda: backlog(self.broker))
         relay.also(SITE_LOOK_S, lambda: site.look(self.engine, self.box, self.settings))
         relay.also(repair.AT_START, lambda: repair.at_start(self.engine))
         self._thread("relay", lambda: relay.run(self._stop))

@@ -16,7 +16,7 @@ from dramatiq.brokers.stub import StubBroker
 from config.errors import ConfigError
 from config.settings import load
 from tests.conftest import KEY
-from workers.broker import LANES, Doorbell, open_broker, ping, queue
+from workers.broker import LANES, Doorbell, backlog, open_broker, ping, queue
 
 
 def broker_at(url: str, folder: Path) -> dramatiq.Broker:
@@ -117,3 +117,41 @@ def test_a_silent_broker_is_told_from_one_that_answers(tmp_path: Path, memory: S
 def test_a_url_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="TIEBACK_BROKER_URL"):
         broker_at("redis://host:notaport/x", tmp_path)
+
+
+def test_the_rings_that_nobody_has_heard_are_counted_over_all_lanes(memory: StubBroker) -> None:
+    assert backlog(memory) == 0
+    _ring(memory)
+    assert backlog(memory) == 7
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("server", ["redis_server", "rabbitmq"])
+def test_servers_count_them_as_well(tmp_path: Path, server: str, request: pytest.FixtureRequest) -> None:
+    broker = broker_at(request.getfixturevalue(server).url, tmp_path)
+    broker.flush_all()
+    _ring(broker)
+    deadline = time.monotonic() + 20
+    while backlog(broker) != 7 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert backlog(broker) == 7
+    broker.flush_all()
+    _close(broker)
+
+
+def _close(broker: Any) -> None:
+    if hasattr(broker, "client"):
+        broker.client.close()
+    else:
+        del broker.connection
+    broker.close()
+
+
+def test_a_broker_that_is_not_there_counts_as_empty_so_that_the_relay_goes_on(tmp_path: Path) -> None:
+    assert backlog(broker_at("redis://127.0.0.1:1/0", tmp_path)) == 0
+
+
+def _ring(broker: dramatiq.Broker) -> None:
+    for lane, count in (("webhook", 4), ("backfill", 3)):
+        for id in range(count):
+            broker.enqueue(dramatiq.Message(queue_name=queue(lane), actor_name="run", args=([id],), kwargs={}, options={}))

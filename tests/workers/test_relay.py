@@ -46,6 +46,25 @@ def test_what_was_rung_for_lately_is_left_alone(engine: Engine, rig: Rig) -> Non
     assert len(rig.bell.rung) == 1
 
 
+def test_while_many_rings_wait_to_be_heard_nobody_is_rung_again_and_the_dead_still_give_back(engine: Engine, rig: Rig) -> None:
+    waiting = [500]
+    relay = Relay(engine, rig.bell, "r", every_s=0.0, again_s=0.0, backlog=lambda: waiting[0])
+    with writing(engine) as db:
+        event = samples.event(db)
+        run, held = samples.run(db, event), samples.fetch(db, event)
+        assert leases.claim(db, Fetch, held, "dead")
+    rig.skip_ahead()
+    rig.deliver({"id": "a"})
+    rig.bell.rung.clear()
+    for _ in range(3):
+        relay.look()
+    assert rig.bell.rung == []
+    assert rig.rows("SELECT state FROM tieback_fetches") == [{"state": "waiting"}]
+    waiting[0] = 499
+    relay.look()
+    assert sorted(rig.bell.rung) == [("fetch", held), ("run", run), ("sort", 1)]
+
+
 def test_a_holder_that_died_between_claim_and_anything_gives_its_work_back(rig: Rig) -> None:
     with writing(rig.engine) as db:
         id = samples.run(db, samples.event(db))
