@@ -42,7 +42,7 @@ def fan_out(world: World, wish: Json) -> Json:
     """One edit, many events: as when an edit in the company's directory told every project of it.
 
     `records` distinct records are changed once each, spread over the projects; then events about them
-    go on, in turn, until there are `events` of them.
+    go on, in turn, until there are `events` of them. Each says when its record was changed.
     """
     row, verb = wishes.resource(wish), wishes.choice(wish, "verb", ("create", "update"), "update") or "update"
     scopes = _scopes(world, row, wish)
@@ -52,10 +52,13 @@ def fan_out(world: World, wish: Json) -> Json:
         raise Nonsense(f"events is at least records, which is {records}, not {events}.")
     touched = _spread(world, row, scopes, records)
     actor = world.person(scopes[0])
+    edits: list[tuple[Record, float]] = []
     for record in touched:
         world.update(record, _touch(record.body), None)
+        edits.append((record, world.clock()))
     for turn in range(events):
-        world.tell(touched[turn % len(touched)], verb, actor)
+        record, at = edits[turn % len(edits)]
+        world.tell(record, verb, actor, at)
     return {"ids": [record.id for record in touched], "events": events, "projects": scopes if row.of_project else []}
 
 

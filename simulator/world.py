@@ -166,8 +166,8 @@ class World:
         record.now = snapshot
         self.shelves.touch(record)
 
-    def tell(self, record: Record, verb: str, actor: Actor | None) -> None:
-        """Make the event of a change, without an actor none, and publish it."""
+    def tell(self, record: Record, verb: str, actor: Actor | None, at: float | None = None) -> None:
+        """Make the event of a change, without an actor none, and publish it. `at` is when the change was, now if not given."""
         if actor is None or not self.installed(record.company_id):
             return
         parent = (record.parent_id, PARENTS[record.resource]) if record.parent_id and record.resource in PARENTS else None
@@ -176,7 +176,7 @@ class World:
             Event(
                 self.ids.next("event"),
                 ulid(now),
-                now,
+                now if at is None else at,
                 verb,
                 record.resource,
                 record.id,

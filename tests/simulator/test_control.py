@@ -122,6 +122,7 @@ def test_one_directory_edit_can_be_two_thousand_events_about_few_records(fresh: 
     assert len(set(made["ids"])) == 5
     assert {int(one["resource_id"]) for one in receiver.bodies} == set(made["ids"])
     assert len({one["id"] for one in receiver.bodies}) == 2000
+    assert len({(one["resource_id"], one["timestamp"]) for one in receiver.bodies}) == 5  # each tells when the edit was
 
 
 def test_a_fan_out_over_some_projects_spreads_its_records_evenly(fresh: Caller, receiver: Receiver):
