@@ -10,6 +10,7 @@ from typing import Any
 from automations import effects
 from automations.event import Event
 from automations.journal import Effect, Journal, Policy
+from automations.outcomes import Answered
 from automations.tools import Procore, Tools
 from config.errors import Permanent
 
@@ -33,7 +34,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class Context:
-    """One step's surroundings. `now` is UTC; `item_key` is "" outside a foreach."""
+    """One step's surroundings. `now` is when the run was made and `moment` when this attempt began, both UTC by the
+    database's clock; `item_key` is "" outside a foreach.
+
+    `memory` is what the action's last `Wait` in this run kept, None at its first call; `answer` what a person said
+    to its `Ask`.
+    """
 
     automation: str
     step: str
@@ -42,7 +48,10 @@ class Context:
     tools: Tools
     budget: Budget
     now: datetime
+    moment: datetime
     item_key: str = ""
+    memory: Any = None
+    answer: Answered | None = None
 
     @property
     def dry(self) -> bool:

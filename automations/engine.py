@@ -19,6 +19,7 @@ from automations.conditions import judge, reason
 from automations.context import Budget, Context
 from automations.durations import shown
 from automations.effects import InDoubt
+from automations.functions import iso
 from automations.journal import Journal, StepResult
 from automations.outcomes import Ask, Done, Line, Outcome, Start, Wait
 from automations.output import kept_form
@@ -110,7 +111,7 @@ class _Attempt:
             self._remember(kept)
             return None
         started = self.clock()
-        result, ended = self._tried(step, _attempt(kept))
+        result, ended = self._tried(step, _attempt(kept), kept)
         result = replace(result, duration_ms=int((self.clock() - started) * 1000))
         self.journal.finish(result)
         self._remember(result)
@@ -121,13 +122,13 @@ class _Attempt:
         if isinstance(result.output, dict) and result.output.get("dry") is True:
             self.pretended.add(result.path)
 
-    def _tried(self, step: Step, attempt: int) -> tuple[StepResult, Outcome | None]:
+    def _tried(self, step: Step, attempt: int, kept: StepResult | None) -> tuple[StepResult, Outcome | None]:
         try:
             self._in_time()
             why = self._not_now(step)
             if why is not None:
                 return StepResult(step.id, "skipped", attempt, output=None, inputs={"if": why}), None
-            return self._acted(step, attempt)
+            return self._acted(step, attempt, kept)
         except LostLease:
             raise
         except InDoubt as error:
@@ -149,18 +150,23 @@ class _Attempt:
             )
             return self._failed(step, attempt, "bug", message)
 
-    def _acted(self, step: Step, attempt: int) -> tuple[StepResult, Outcome | None]:
+    def _acted(self, step: Step, attempt: int, kept: StepResult | None) -> tuple[StepResult, Outcome | None]:
         inputs = render(dict(step.values), self.values)
         params = _validated(step, inputs)
-        context = Context(self.automation.id, step.id, self.scope.event, self.journal, self.tools, self.budget, self.scope.now)
+        context = Context(
+            self.automation.id, step.id, self.scope.event, self.journal, self.tools, self.budget, self.scope.now,
+            self.scope.moment or self.scope.now, memory=_memory(kept),
+        )  # fmt: skip
         answer = step.action.run(params, context)
         shown_inputs = kept_form(inputs, None)
         if isinstance(answer, Done):
             return StepResult(step.id, "ok", attempt, kept_form(answer.output, step.use), None, shown_inputs), None
         if isinstance(answer, Wait):
-            left = max(0.0, (answer.until - self.scope.now).total_seconds())
-            result = StepResult(step.id, "waiting", attempt, {"until": answer.until.isoformat()}, None, shown_inputs)
-            return result, Outcome("waiting", wait_s=left, reason=f"{step.id} waits until {answer.until.isoformat()}")
+            left = max(0.0, (answer.until - context.moment).total_seconds())
+            output = kept_form({"until": answer.until, "memory": answer.memory}, step.use)
+            result = StepResult(step.id, "waiting", attempt, output, None, shown_inputs)
+            why = answer.reason or f"waits until {iso(answer.until)}"
+            return result, Outcome("waiting", wait_s=left, reason=f"{step.id} {why}")
         assert isinstance(answer, (Ask, Start))
         raise Permanent(
             f"{step.use}: questions and starting other automations are not available in this version yet.", kind="later"
@@ -225,6 +231,10 @@ def _attempt(kept: StepResult | None) -> int:
     if kept is None or kept.state != "waiting":
         return 1
     return kept.attempt + 1 if kept.error is not None else kept.attempt
+
+
+def _memory(kept: StepResult | None) -> Any:
+    return kept.output.get("memory") if kept is not None and kept.state == "waiting" and isinstance(kept.output, dict) else None
 
 
 def _given_up(retry: Retry, attempt: int) -> str:

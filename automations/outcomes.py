@@ -17,17 +17,34 @@ class Done:
 
 @dataclass(frozen=True)
 class Wait:
-    """Call the action again at `until` (UTC)."""
+    """Call the action again at `until` (UTC). It finds `memory`, which is JSON, in `context.memory` then."""
 
     until: datetime
+    memory: Any = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A person must answer; the run waits."""
+    """A person must answer; the run waits, at most until `until` (UTC). The action finds it in `context.answer` then.
+
+    `about` is JSON that the person is shown.
+    """
 
     question: str
     choices: tuple[str, ...] = ("approve", "reject")
+    until: datetime | None = None
+    about: Any = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a person chose, or "" when nobody did in time. `by` is `cli:ana`, `at` ISO 8601 UTC."""
+
+    choice: str
+    by: str = ""
+    at: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from automations.templates import RecordCopy
 
 @dataclass(frozen=True)
 class Scope:
-    """What a run starts from. The same for every attempt, but for `attempt` (from 1).
+    """What a run starts from. The same for every attempt, but for `attempt` (from 1) and `moment`.
 
-    `now` is when the run was made (UTC), `today` the midnight that began the day (UTC when not given).
+    `now` is when the run was made (UTC), `moment` when this attempt began (`now` when not given),
+    `today` the midnight that began the day (UTC when not given).
     `record` and `previous` are Procore's own dicts, pinned for the run; None when there is none.
     `trigger` says which trigger to look at first; the only one when it is not of the event's kind (a run by hand).
     """
@@ -30,6 +31,7 @@ class Scope:
     previous: Mapping[str, Any] | None = None
     attempt: int = 1
     today: datetime | None = None
+    moment: datetime | None = None
     trigger: str | None = None
 
     def values(self, automation: Automation, trigger: str) -> dict[str, Any]:

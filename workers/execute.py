@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from typing import Any
@@ -12,7 +13,7 @@ from automations.scope import Scope
 from config import failpoints
 from config.errors import ConfigError, Permanent
 from config.logs import about
-from store import events, leases, records, runs
+from store import events, leases, records, runs, timers
 from store.leases import Held
 from store.models import Run
 from store.session import reading, retrying, writing
@@ -56,11 +57,12 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
         event = events.get(db, row.event_id)
         before = records.get(db, row.before_id) if row.before_id else None
         after = records.get(db, row.after_id) if row.after_id else None
+        moment = timers.clock(db)
     assert event is not None
     journal = StoreJournal(desk.engine, desk.keeper, desk.call_log, held, row, event, after)
     try:
         rule = desk.loaded.automation(row.version_id)
-        scope = _scope(row, event, before, after, held)
+        scope = _scope(row, event, before, after, held, moment)
         outcome = engine.run(rule, scope, journal, Tools(desk, row.lane))
     except (Permanent, ConfigError) as error:
         journal.abandon()
@@ -72,7 +74,7 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
     _keep(desk, held, row, outcome, journal)
 
 
-def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: Held) -> Scope:
+def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: Held, moment: dt.datetime) -> Scope:
     record = after or before  # after a delete the last copy is all there is
     return Scope(
         event=event_of(event._mapping),
@@ -81,6 +83,7 @@ def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: He
         record=record.body if record is not None else None,
         previous=before.body if before is not None else None,
         attempt=held.attempt,
+        moment=moment,
         trigger=row.trigger or None,
     )
 
