@@ -77,11 +77,29 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """At most `count` in any `per` seconds: `100/1h` is Rate(100, 3600)."""
+
+    count: int
+    per: float
+
+
+WRITES = Rate(1000, 3600.0)
+DELETES = Rate(25, 86_400.0)
+
+
+@dataclass(frozen=True)
 class Limits:
-    """`timeout` is seconds of work in one attempt (waiting does not count); `api_calls` are calls to Procore."""
+    """`timeout` is seconds of work in one attempt (waiting does not count); `api_calls` are calls to Procore.
+
+    `writes` and `deletes` cap what an automation changes outside, over all its runs. `writes` None: the author wrote
+    nothing, so WRITES holds for what goes to Procore and nothing is counted at other destinations.
+    """
 
     timeout: float = 600.0
     api_calls: int = 100
+    writes: Rate | None = None
+    deletes: Rate = DELETES
 
 
 @dataclass(frozen=True)
