@@ -90,35 +90,67 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Duration = Annotated[float, BeforeValidator(_duration)]
-Id = Annotated[str, BeforeValidator(_id)]
-Name = Annotated[str, BeforeValidator(name)]
-Lines = Annotated[list[str], BeforeValidator(_lines)]
-Values = Annotated[list[Any], BeforeValidator(_one_or_more)]
+# The input types are what editors are told (JSON Schema); the validators say it better to people.
+_DurationText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", json_schema_extra={"format": "duration"})]
+Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+Id = Annotated[str, BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,79}$")])]
+Name = Annotated[str, BeforeValidator(name, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")])]
+Lines = Annotated[list[str], BeforeValidator(_lines, json_schema_input_type=str | list[str])]
+Values = Annotated[list[Any], BeforeValidator(_one_or_more, json_schema_input_type=Any)]
 
 
 class Strict(BaseModel):
     """Nothing is converted and nothing unknown is let through."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, use_attribute_docstrings=True)
 
 
 class Webhook(Strict):
+    """A change that Procore tells of.
+
+    ```yaml
+    webhook: {connector: acme-prod, resource: RFIs, actions: [create, update]}
+    field: status
+    to: [open]
+    ```
+    """
+
     connector: str
     resource: str
     actions: Annotated[list[Literal["create", "update", "delete"]], Field(min_length=1)] = ["create", "update", "delete"]
 
 
 class Manual(Strict):
+    """A person starts it; with connector and resource the run is about one record.
+
+    ```yaml
+    manual: {connector: acme-prod, resource: RFIs}
+    ```
+    """
+
     connector: str | None = None
     resource: str | None = None
 
 
 class Config(Strict):
+    """A change of configuration, made by command line, files or another program.
+
+    ```yaml
+    config: {kinds: [connector.*, automations.changed]}
+    ```
+    """
+
     kinds: Annotated[list[str], Field(min_length=1)]
 
 
 class Inbound(Strict):
+    """What another system posted to `/inbound/<source>`.
+
+    ```yaml
+    inbound: {source: erp}
+    ```
+    """
+
     source: Name
 
 

@@ -61,7 +61,7 @@ def is_record(value: Any) -> bool:
     return isinstance(value, RecordCopy) or (isinstance(value, str) and _WHOLE_RECORD.match(value) is not None)
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int)]
 Table = Annotated[str, BeforeValidator(_table)]
 Column = Annotated[str, BeforeValidator(column)]
 Moment = Annotated[str, BeforeValidator(_moment)]

@@ -1,5 +1,7 @@
 """Mark a row as deleted; it stays in the table with `deleted_at` filled.
 
+`result` is marked, already or absent; dry when nothing is written outside.
+
 ```yaml
 use: db.mark_deleted
 with: {table: rfis, key: {project_id: "${event.project_id}", id: "${event.resource_id}"}, at: "${event.timestamp}"}
@@ -29,7 +31,9 @@ OUTPUT = a_map(None, result=TEXT)
 class Params(Strict):
     table: Table
     key: Annotated[dict[Column, Any], Field(min_length=1)]
+    """the columns that make the row unique, with their values"""
     at: Moment | None = None
+    """when it was deleted; now when left out"""
 
 
 def run(params: Params, context: Context) -> Done:

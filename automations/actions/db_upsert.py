@@ -1,7 +1,9 @@
 """Write one row of a table, or change it when it is there.
 
-`row: ${record}` keeps the record in the standard columns, unique by connector and id. Any other row
-needs `key:` and gets one column per name. `columns:` adds typed columns to either.
+`row: ${record}` keeps the record in the standard columns: connector, company_id, project_id, id, updated_at,
+deleted_at, fetched_at, event_id, run_id, record_hash and body, unique by connector and id. Any other row needs
+`key:` and gets one column per name, beside connector and company_id. `columns:` adds typed columns to either.
+`result` is inserted, updated, unchanged or older; dry when nothing is written outside.
 
 ```yaml
 use: db.upsert
@@ -39,10 +41,17 @@ def _listed(value: Any) -> Any:
 class Params(Strict):
     table: Table
     row: Any
-    key: Annotated[list[Column], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    """`${record}`, or a map of column to value"""
+    key: Annotated[list[Column], BeforeValidator(_listed, json_schema_input_type=str | list[str]), Field(min_length=1)] | None = (
+        None
+    )
+    """the columns that make the row unique; not with `row: ${record}`"""
     columns: dict[Column, Any] = {}
+    """columns beside those of `row`"""
     version: Moment | Text | None = None
+    """what tells an older row from a newer one; `record.updated_at` when left out with `row: ${record}`"""
     if_newer: bool = True
+    """an older version never overwrites a newer one"""
 
     @model_validator(mode="after")
     def _keyed(self) -> Params:

@@ -1,5 +1,7 @@
 """Call a destination over HTTP. Host, credentials and allowed addresses are the destination's.
 
+There is no `url:`; a rule only extends the destination's path. DELETE answered with 404 is fine.
+
 ```yaml
 use: http.call
 with:
@@ -44,14 +46,23 @@ def _upper(value: Any) -> Any:
 
 class Params(Strict):
     to: str
+    """the destination, `http:<name>`"""
     path: str
+    """extends the destination's own; begins with `/`"""
     method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)] = "POST"
+    """decides what happens after doubt, see *Effect*"""
     json_: Annotated[Any, Field(alias="json")] = None
+    """the body, as JSON"""
     body: str | None = None
+    """the body, as text; not together with `json:`"""
     headers: dict[str, Text] = {}
+    """headers beside those of the destination; none that carry credentials"""
     query: dict[str, Any] = {}
+    """what stands behind the `?`"""
     idempotency_key: Annotated[Text, Field(min_length=1, max_length=255)] | None = None
+    """sent as `Idempotency-Key`, or as the header that the destination names; makes a POST safe to repeat"""
     expect: list[int] | None = None
+    """the statuses that are fine; 200 to 299 when left out"""
 
     @field_validator("to")
     @classmethod
@@ -92,7 +103,7 @@ def below(path: str) -> str:
 
 
 def policy(params: Params) -> Policy | None:
-    """None: it only reads."""
+    """GET only reads; PUT, PATCH and DELETE are idempotent; POST has a natural key with idempotency_key, else at most once."""
     if params.method == "GET":
         return None
     if params.method != "POST":

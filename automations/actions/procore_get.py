@@ -32,6 +32,7 @@ class Params(Strict):
 
 
 def output(given: dict[str, Any], known: Known) -> Field:
+    """the record, with the fields of its resource"""
     row = known.resource(str(given.get("resource", "")))
     return of_resource(row) if row is not None else Field("map", fields=None)
 

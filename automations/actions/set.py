@@ -28,6 +28,7 @@ class Params(BaseModel):
 
 
 def output(given: dict[str, Any], known: object) -> Field:
+    """the same names with their values"""
     return Field("map", fields={str(name): ANY for name in given})
 
 

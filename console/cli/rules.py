@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from config import settings
+from console.cli import describing
 from console.cli.family import Family
 from console.cli.output import json_option, listing, listing_options, say, show_json, shown
 from console.verbs import ruling
@@ -77,12 +78,22 @@ def apply() -> int:
 
 
 @rules.command()
-@click.argument("what", type=click.Choice(["resources"]))
+@click.argument("what", type=click.Choice(["triggers", "actions", "resources"]), required=False)
 @click.argument("name", required=False)
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
 @json_option
-def schema(what: str, name: str | None, limit: int, as_json: bool) -> None:
-    """Show which resources Procore has: webhooks, incremental reading, deletions, reading in batches; or the fields of one."""
+def schema(what: str | None, name: str | None, limit: int, as_json: bool) -> None:
+    """Show what rules are made of: triggers, actions, Procore's resources; or one of them with its example and JSON Schema.
+
+    With --json alone: the JSON Schema of a whole automation file, for editors.
+    """
+    if what == "resources":
+        _resources(name, limit, as_json)
+    else:
+        describing.show(what, name, limit, as_json)
+
+
+def _resources(name: str | None, limit: int, as_json: bool) -> None:
     if name is None:
         listing(ruling.resources()[:limit], RESOURCES, as_json=as_json, empty="")
         return

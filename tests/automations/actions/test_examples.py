@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,8 @@ from automations.actions import known_words, of_word
 from automations.engine import run
 from automations.fields import Field
 from automations.memory import MemoryJournal
-from automations.written import LATER_ACTIONS
 from tests.automations.given import KNOWN, Far, automation, scope
 
-DOCS = Path(__file__).parents[3] / "docs" / "rules" / "actions.md"
 POLICIES = {"none", "row", "idempotent", "natural_key", "verify_then_retry", "at_most_once", "by_method"}
 
 
@@ -46,19 +43,6 @@ def test_an_action_declares_parameters_policy_and_output(word: str) -> None:
     assert action.POLICY in POLICIES
     assert isinstance(action.output({}, KNOWN) if hasattr(action, "output") else action.OUTPUT, Field)
     assert (action.__doc__ or "").strip()
-
-
-def test_every_action_of_format_1_is_in_the_docs_and_marked_when_it_is_there() -> None:
-    rows = dict(re.findall(r"^\| `([a-z_.]+)` \|.*\| (yes|)\s*\|$", DOCS.read_text(), re.MULTILINE))
-    assert set(rows) == set(known_words()) | LATER_ACTIONS
-    assert {word for word, now in rows.items() if now} == set(known_words())
-
-
-def test_every_parameter_is_in_the_docs() -> None:
-    for word in known_words():
-        row = next(line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{word}` |"))
-        for name, field in of_word(word).Params.model_fields.items():  # type: ignore[union-attr]
-            assert re.search(rf"\b{field.alias or name}\b", row), f"{word}: {name}"
 
 
 def test_an_unknown_word_is_none() -> None:
