@@ -1,7 +1,8 @@
 """When a changed record is read: at once, or together with others of its project and resource.
 
 The first goes at once. What follows within two seconds is gathered, so that one request may read a hundred;
-events that came in those seconds and are not sorted yet belong to them too, however slow the sorting is.
+events that came in those seconds and are not sorted yet belong to them too, however slow the sorting is. In a flow of
+events, and where each record costs a call of its own, a first one that is followed already is gathered with the others.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from sqlalchemy.orm import aliased
 
 from store import leases
 from store.leases import Held
-from store.models import Delivery, Fetch, Record, Run
+from store.models import Delivery, Event, Fetch, Record, Run
 from store.types import now
 
 GATHER_S = 2.0
 MOST = 100
 # Deliveries that wait to be sorted, and a flow of events that goes on, hold a batch up no longer than this.
 PATIENCE_S = 20.0
+# While a hundred and more wait to be sorted, a batch that has some already fills up however slow that is: reading it in
+# pieces would cost calls that the hour may not have.
+LONG_PATIENCE_S = 120.0
 # So many within two seconds are a flow: there a fuller batch is worth more than a second.
 FLOW = 10
 # A project that was just created is complete only after 5 to 15 s. Source: recordings of v4.0 hooks by others.
@@ -41,27 +45,47 @@ def wait_s(db: Connection, values: Mapping[str, Any]) -> float:
     return 0.0 if count % MOST == MOST - 1 else GATHER_S
 
 
-def hold(db: Connection, id: int, again_s: float, batches: Callable[[str], bool] = lambda _resource: True) -> bool:
-    """True when a gathered fetch is not to be read yet: it is not due, deliveries of its two seconds wait to be sorted,
+def hold(
+    db: Connection,
+    id: int,
+    again_s: float,
+    batches: Callable[[str], bool] = lambda _resource: True,
+    alone: Callable[[Any], bool] = lambda _row: False,
+) -> bool:
+    """True when a fetch is not to be read yet: it is gathered and not due, deliveries of its two seconds wait to be sorted,
     or others keep coming in a dense flow of a resource that `batches`.
 
-    Then the whole batch is put off. Never the first of a group, and never one that was tried before.
+    Then the whole batch is put off. The first of a group is only put off in such a flow, or when it is read `alone` and
+    others follow already; one that was tried before never.
     """
     row = db.execute(select(Fetch.__table__, now().label("here")).where(Fetch.id == id, *_FRESH)).first()
-    if row is None or row.run_after is None or row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2):
+    if row is None or row.run_after is None:
         return False
+    if row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2):
+        # In a flow the first after a quiet moment is none: sorting is only slow, and each batch would cost a call more.
+        flows = batches(row.resource) and _backlog(db, row.connector) >= FLOW
+        return (flows or (alone(row) and _followed(db, row))) and _gather(db, row)
     if row.run_after > row.here:
         return True
     batch = (*_group(dict(row._mapping)), *_FRESH)
     count, oldest = db.execute(select(func.count(), func.min(Fetch.created_at)).where(*batch)).one()
-    if count >= MOST or row.here - oldest > timedelta(seconds=PATIENCE_S):
+    backlog = _backlog(db, row.connector)
+    patience_s = LONG_PATIENCE_S if count >= FLOW and backlog >= MOST else PATIENCE_S
+    if count >= MOST or row.here - oldest > timedelta(seconds=patience_s):
         return False
     lately = db.scalar(select(func.count()).select_from(Fetch).where(*batch, Fetch.created_at > now(-GATHER_S))) or 0
-    flows = batches(row.resource) and (lately >= FLOW or _backlog(db, row.connector) >= FLOW)
+    flows = batches(row.resource) and (lately >= FLOW or backlog >= FLOW)
     if not flows and not _more_to_come(db, row.connector, oldest):
         return False
     db.execute(update(Fetch).where(*batch, Fetch.run_after <= now(again_s)).values(run_after=now(again_s), rung_at=None))
     return True
+
+
+def is_first(db: Connection, id: int) -> Any | None:
+    """The row of a fetch that goes at once as the first of its group; None for any other."""
+    row = db.execute(select(Fetch.__table__).where(Fetch.id == id, *_FRESH)).first()
+    early = row is not None and row.run_after is not None and row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2)
+    return row if early else None
 
 
 def siblings(db: Connection, row: Any) -> dict[int, set[int]]:
@@ -122,6 +146,22 @@ def _is_first(db: Connection, values: Mapping[str, Any]) -> bool:
     return db.scalar(active.limit(1)) is None
 
 
+def _followed(db: Connection, row: Any) -> bool:
+    """Others of its group wait to be read, a later event has joined it, or deliveries wait that may be of either kind."""
+    others = select(Fetch.id).where(*_group(dict(row._mapping)), *_FRESH, Fetch.id != row.id)
+    joined = select(Event.id).where(Event.id == row.event_id, Event.timestamp < row.newest)
+    return _backlog(db, row.connector) > 0 or any(db.scalar(one.limit(1)) is not None for one in (others, joined))
+
+
+def _gather(db: Connection, row: Any) -> bool:
+    """Put a first one off to the end of the two seconds, as if it had followed another; False when they are over."""
+    left_s = GATHER_S - (row.here - row.created_at).total_seconds()
+    if left_s <= 0:
+        return False
+    db.execute(update(Fetch).where(Fetch.id == row.id, *_FRESH).values(run_after=now(left_s), rung_at=None))
+    return True
+
+
 def _known(db: Connection, values: Mapping[str, Any]) -> bool:
     same = (Record.connector == values["connector"], Record.resource == values["resource"])
     return db.scalar(select(Record.id).where(*same, Record.record_id == values["record_id"]).limit(1)) is not None
@@ -129,7 +169,7 @@ def _known(db: Connection, values: Mapping[str, Any]) -> bool:
 
 def _backlog(db: Connection, connector: str) -> int:
     """Deliveries that wait to be sorted, counted no further than matters: while they do, a slow flow is a dense one."""
-    unsorted = select(Delivery.id).where(Delivery.connector == connector, Delivery.state == "received").limit(FLOW)
+    unsorted = select(Delivery.id).where(Delivery.connector == connector, Delivery.state == "received").limit(MOST)
     return db.scalar(select(func.count()).select_from(unsorted.subquery())) or 0
 
 

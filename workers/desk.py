@@ -16,6 +16,8 @@ from workers.ports import CallLog
 
 @dataclass(frozen=True)
 class Desk:
+    """`settle_s`: so long a record whose every event may cost a call is not read, to see whether others follow the first."""
+
     settings: Settings
     engine: Engine
     box: Box
@@ -24,3 +26,4 @@ class Desk:
     holder: str
     call_log: CallLog
     loaded: Loaded
+    settle_s: float = 0.0

@@ -35,6 +35,7 @@ UNCOUNTED = ("quota", "http_429")
 
 def fetch(desk: Desk, fetch_id: int) -> None:
     """Read one record, and those that may be read with it, and release the runs that wait; nothing when it is not due."""
+    _settle(desk, fetch_id)
     claimed_at = time.monotonic()
     batch = _take(desk, fetch_id)
     if batch is None:
@@ -47,6 +48,17 @@ def fetch(desk: Desk, fetch_id: int) -> None:
         left = copying.release_covered(desk, batch)
         if left:
             _read(desk, Batch(left, batch.by_list, batch.probes))
+
+
+def _settle(desk: Desk, fetch_id: int) -> None:
+    """The first event of a burst is not alone for long: what follows it within a moment may be about the same record."""
+    if not desk.settle_s:
+        return
+    with reading(desk.engine) as db:
+        desk.loaded.fresh(db)
+        waits = planner.settles(desk, db, fetch_id)
+    if waits:
+        time.sleep(desk.settle_s)
 
 
 @retrying

@@ -50,7 +50,7 @@ class Batch:
 
 def take(desk: Desk, db: Connection, fetch_id: int) -> Batch | None:
     """Claim a fetch and what is read with it; None when there is nothing to do now."""
-    if gathering.hold(db, fetch_id, HOLD_S, _batches):
+    if gathering.hold(db, fetch_id, HOLD_S, _batches, lambda row: _alone(desk, db, row)):
         return None
     held = fetches.claim(db, fetch_id, desk.holder)
     if held is None:
@@ -66,6 +66,17 @@ def take(desk: Desk, db: Connection, fetch_id: int) -> Batch | None:
         return None
     with_it, by_list = _with(desk, db, row)
     return Batch([Taken(held, row), *(Taken(*one) for one in gathering.claim(db, with_it, desk.holder))], by_list, probes)
+
+
+def settles(desk: Desk, db: Connection, fetch_id: int) -> bool:
+    """Whether others that would cost a call may follow this fetch at once, so that a moment's patience may save one."""
+    row = gathering.is_first(db, fetch_id)
+    return row is not None and _alone(desk, db, row)
+
+
+def _alone(desk: Desk, db: Connection, row: Any) -> bool:
+    """Each event of this record may cost a call, and no person waits for this one."""
+    return row.lane != "manual" and not _by_list(desk, db, row)
 
 
 def _batches(name: str) -> bool:
@@ -85,13 +96,20 @@ def put_off(db: Connection, taken: list[Taken], shut: unavailable.Shut) -> None:
 
 def _with(desk: Desk, db: Connection, row: Any) -> tuple[list[int], bool]:
     """The ids of fetches to read together with this one, and whether the list serves it at all."""
+    if not _by_list(desk, db, row):
+        return [], False
+    resource = catalogue.resource(row.resource)
+    assert resource is not None
+    serves = _serves(desk, resource)
+    return [id for id, versions in gathering.siblings(db, row).items() if all(map(serves, versions))], True
+
+
+def _by_list(desk: Desk, db: Connection, row: Any) -> bool:
+    """Whether the list serves all that wait for this fetch as well as the record's own page."""
     resource = catalogue.resource(row.resource)
     if resource is None or row.parent or not needs.list_suffices(resource, []):
-        return [], False
-    serves = _serves(desk, resource)
-    if not all(map(serves, gathering.waiting_versions(db, [row.id])[row.id])):
-        return [], False
-    return [id for id, versions in gathering.siblings(db, row).items() if all(map(serves, versions))], True
+        return False
+    return all(map(_serves(desk, resource), gathering.waiting_versions(db, [row.id])[row.id]))
 
 
 def _serves(desk: Desk, resource: Resource) -> Callable[[int], bool]:

@@ -25,6 +25,8 @@ log = logging.getLogger("tieback.whole")
 
 SITE_LOOK_S = 5.0
 DRAIN_MS = 20_000
+# Long enough for the second event of a burst to be here, short enough that nobody notices.
+SETTLE_S = 0.25
 
 
 class Whole:
@@ -63,7 +65,7 @@ class Whole:
         call_log = CallLog()
         loaded = Loaded(self.engine, self.box, self.settings, call_log)
         self._quota = loaded.quota
-        desk = Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded)
+        desk = Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded, SETTLE_S)
         jobs.register(self.broker, desk)
         self._worker = dramatiq.Worker(self.broker, worker_threads=self.settings.worker_threads, worker_timeout=100)
         self._worker.queue_prefetch = self.settings.worker_threads

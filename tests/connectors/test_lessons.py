@@ -44,7 +44,7 @@ def test_an_answer_without_headers_teaches_nothing_but_that_it_came() -> None:
     assert lessons.of_reply(reply(**quota(limit="many"))).limit is None
 
 
-# Trap 28 of procore-api.md: the body of a 429 is prose.
+# The body of a 429 is prose.
 @pytest.mark.parametrize(
     "body", [b"You have surpassed the max number of requests for an hour.", b'{"errors":"slow down"}', b"", b"<html>"]
 )

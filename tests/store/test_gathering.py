@@ -155,6 +155,37 @@ def test_a_batch_does_not_wait_for_ever_and_the_first_never(engine: Engine, even
         assert not gathering.hold(db, id, 0.5)
 
 
+def test_a_first_that_is_read_alone_is_gathered_once_others_follow_it(engine: Engine, event: int) -> None:
+    first = want(engine, event, "1")
+    with writing(engine) as db:
+        assert not gathering.hold(db, first, 0.5, alone=lambda _row: True)
+    want(engine, event, "2")
+    with writing(engine) as db:
+        assert not gathering.hold(db, first, 0.5, alone=lambda _row: False)
+        assert gathering.hold(db, first, 0.5, alone=lambda _row: True)
+    assert due(engine) == [False, False]
+    later(engine, 2.5)
+    with writing(engine) as db:
+        assert not gathering.hold(db, first, 0.5, alone=lambda _row: True)
+
+
+def test_a_long_backlog_fills_a_batch_that_has_some_and_holds_no_small_one_up(engine: Engine, event: int) -> None:
+    # Given a batch that has waited for half a minute, while more than a hundred deliveries wait to be sorted
+    several = [want(engine, event, str(number)) for number in range(gathering.FLOW + 1)]
+    few = [want(engine, event, f"9{number}", project_id="3") for number in range(3)]
+    arrivals = [Arrival("acme", "hook", f"key{n}", b"{}", "application/json") for n in range(gathering.MOST)]
+    deliveries.keep(engine, arrivals)
+    later(engine, gathering.PATIENCE_S + 10)
+    # When it is asked whether they are to be read
+    with writing(engine) as db:
+        assert gathering.hold(db, several[-1], 0.5)
+        assert not gathering.hold(db, few[-1], 0.5)
+    # Then not for ever
+    later(engine, gathering.LONG_PATIENCE_S)
+    with writing(engine) as db:
+        assert not gathering.hold(db, several[-1], 0.5)
+
+
 def test_a_project_never_seen_is_read_after_some_seconds(engine: Engine, event: int) -> None:
     want(engine, event, "1", resource="Projects", project_id="")
     assert due(engine) == [False]

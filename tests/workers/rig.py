@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, select, text, update
 
 from config.secrets import Box
 from config.settings import Settings
@@ -90,6 +90,16 @@ class Rig:
                     .values(run_after=now(-1), rung_at=None)
                 )
                 db.execute(update(work).where(work.state == "running").values(lease_until=now(-1)))
+            db.execute(update(Fetch).where(Fetch.state == "waiting").values(created_at=now(-10)))
+
+    def let_pass(self, seconds: float) -> None:
+        """Whatever waits has waited so much longer."""
+        with writing(self.engine) as db:
+            for row in list(db.execute(select(Fetch.id, Fetch.run_after, Fetch.created_at, now().label("here")))):
+                passed = {"created_at": now((row.created_at - row.here).total_seconds() - seconds)}
+                if row.run_after is not None:
+                    passed["run_after"] = now((row.run_after - row.here).total_seconds() - seconds)
+                db.execute(update(Fetch).where(Fetch.id == row.id).values(**passed))
 
     def put_timers_off(self) -> None:
         """What a new site sets going by itself, such as a validation, makes no calls in the middle of a test."""

@@ -12,10 +12,12 @@ from sqlalchemy import Engine, update
 from config import failpoints
 from config.settings import Settings
 from store.models import Fetch
-from store.session import writing
+from store.session import reading, writing
 from tests.workers.conftest import fault
 from tests.workers.rig import Rig, payload, rig
+from tests.workers.served import served
 from workers import copying, jobs, planner
+from workers.hooks import Hooks
 
 WHOLE = """
     format: 1
@@ -104,6 +106,75 @@ def test_a_hundred_events_on_five_records_cost_five_calls_at_most(engine: Engine
         assert len(states(one)) == 100
         assert set(states(one)) == {"ok", "skipped"}
         assert sum(calls(far, "/punch_items").values()) <= 5
+
+
+def test_a_hundred_events_on_five_records_that_are_read_alone_cost_five_calls_and_no_sixth(
+    engine: Engine, settings: Settings, far: Any
+) -> None:
+    ids = change(far, "RFIs", 5)
+    with site(engine, settings, far, WHOLE.format(stem="rfis", resource="RFIs")) as one:
+        # Given the first event, sorted already and about to be read, when the others come
+        arrive(one, far, ids[:1], "RFIs", mark="FF")
+        jobs.one(*_next(one))
+        assert [actor for actor, _ in one.bell.rung] == ["fetch"]
+        for turn in range(20):
+            arrive(one, far, ids if turn else ids[1:], "RFIs", mark=f"{turn:02d}")
+        one.work()
+        one.settle()
+        assert len(states(one)) == 100
+        assert set(states(one)) == {"ok", "skipped"}
+        assert calls(far, "/rfis") == {"{id}": 5}
+
+
+def test_a_record_that_is_read_alone_is_read_at_once_when_nothing_follows(engine: Engine, settings: Settings, far: Any) -> None:
+    with site(engine, settings, far, WHOLE.format(stem="rfis", resource="RFIs")) as one:
+        arrive(one, far, change(far, "RFIs"), "RFIs")
+        one.work()
+        assert states(one) == ["ok"]
+
+
+def test_a_flow_that_is_sorted_slowly_is_not_torn_into_small_batches(engine: Engine, settings: Settings, far: Any) -> None:
+    ids = change(far, "Punch Items", 260)
+    with site(engine, settings, far, WHOLE.format(stem="punch_items", resource="Punch Items")) as one:
+        arrive(one, far, ids, "Punch Items")
+        # When each ten take longer to be sorted than a batch gathers
+        waiting = list(one.bell.rung)
+        one.bell.rung.clear()
+        for start in range(0, len(waiting), 10):
+            one.bell.rung += waiting[start : start + 10]
+            one.work()
+            one.let_pass(3.0)
+            one.relay.look()
+            one.bell.rung = [asked for asked in one.bell.rung if asked[0] != "sort"]
+            one.work()
+        one.settle()
+        assert states(one) == ["ok"] * 260
+        assert sum(calls(far, "/punch_items").values()) <= 3 + 2
+
+
+def test_a_directory_edit_that_is_told_very_often_costs_a_call_for_each_record(
+    engine: Engine, settings: Settings, far: Any
+) -> None:
+    rule = WHOLE.format(stem="company_users", resource="Company Users")
+    requests.post(f"{far.url}/_sim/fill", json={"resource": "Company Users", "count": 15}, timeout=10).raise_for_status()
+    with served(engine, settings, far, users=rule) as one:
+        one.work()
+        with reading(engine) as db:
+            one.desk.loaded.fresh(db)
+        mine = Hooks(engine, one.box, one.settings, one.desk.loaded, "acme")
+        mine.apply(mine.plan().changes, "test")
+        requests.delete(f"{far.url}/_sim/calls", timeout=10).raise_for_status()
+        # When one edit of fifteen people is told three hundred times, and read while it is still being told
+        wish = {"resource": "Company Users", "events": 300, "records": 15}
+        requests.post(f"{far.url}/_sim/fanout", json=wish, timeout=60).raise_for_status()
+        told = "SELECT count(*) AS n FROM tieback_events WHERE source = 'webhook'"
+        while one.rows(told)[0]["n"] < 300:
+            one.relay.look()
+            one.work()
+        one.settle()
+        # Then nobody was asked about more than once
+        assert sum(calls(far, "/users").values()) == 15
+        assert states(one).count("ok") == 15
 
 
 def test_rules_that_name_only_fields_of_the_list_are_served_by_it(engine: Engine, settings: Settings, far: Any) -> None:

@@ -191,8 +191,7 @@ def test_a_429_with_a_clock_an_hour_off_is_waited_for_no_longer_than_it_says(mak
     assert 590 < state.blocked_until - now <= 601
 
 
-# Trap 17 of procore-api.md: failed calls use quota; retry storms end in 429.
-def test_a_disconnected_app_costs_a_handful_of_calls_however_many_work_items_want_it(make: Make) -> None:
+def test_trap_17_a_disconnected_app_costs_a_handful_of_calls_however_many_work_items_want_it(make: Make) -> None:
     with serve(spike=100, hourly=3600) as far:
         far.world.faults.add({"name": "app_uninstalled"})
         calls = MemoryCalls()
@@ -214,7 +213,7 @@ def test_calls_are_logged_with_their_lane(make: Make) -> None:
     assert {one.lane for _, one in calls.calls} == {"backfill"}
 
 
-# Trap 18 of procore-api.md: there is a spike window of seconds, and the header may show either.
+# There is a spike window of seconds, and the header may show either.
 def test_real_processes_in_all_lanes_cause_no_429_and_use_the_window(shared: Settings, tmp_path: Path, capsys: Any) -> None:
     env = {"TIEBACK_DATABASE_URL": shared.database_url, "TIEBACK_BROKER_URL": shared.broker_url}
     with serve(spike=25, hourly=600) as far:
