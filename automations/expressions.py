@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as part
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -26,8 +27,8 @@ from cel_expr_python import cel
 
 from automations import functions
 from automations.complaints import plainly
-from automations.fields import ANY, Field
-from automations.scanning import Finding, Path, Scan, scan
+from automations.fields import ANY, Field, Kind
+from automations.scanning import Finding, Path, Scan, Span, scan
 from automations.tokens import tokens
 from automations.values import MISSING, Misfit, fit, lookup, plain
 from config.errors import Permanent
@@ -44,16 +45,15 @@ _STAND_INS = {
     "text": "s", "id": "s", "money": "s", "int": "i", "float": "f", "bool": "b", "date": "t", "timestamp": "t", "map": "m",
     "any": "d",
 }  # fmt: skip
+_OF_KIND: Mapping[str, Kind] = {
+    "STRING": "text", "INT": "int", "DOUBLE": "float", "BOOL": "bool", "TIMESTAMP": "timestamp", "LIST": "list", "MAP": "map",
+}  # fmt: skip
 
 
 @cache
 def _checker() -> cel.Env:
     kinds = cel.Type
-    # CEL's wrapper types are values that may be null: `_s0 == null` and `_s0 + "x"` both compile, `_s0 == 1` does not.
-    types = {
-        letter: kinds(f"google.protobuf.{name}Value")
-        for letter, name in zip("sifb", ["String", "Int64", "Double", "Bool"], strict=True)
-    }
+    types = dict(functions.WRAPPERS)
     types |= {"t": kinds.TIMESTAMP, "m": kinds.Map(kinds.STRING, kinds.DYN), "d": kinds.DYN}
     types |= {"l": kinds.List(kinds.DYN), "ls": kinds.List(kinds.STRING)}
     names = {f"_{letter}{n}": kind for letter, kind in types.items() for n in range(_SLOTS)}
@@ -68,16 +68,17 @@ def _runner() -> cel.Env:
 
 @dataclass
 class Expression:
-    """A checked expression. `kind` is the CEL name of its type, such as BOOL or DYN."""
+    """A checked expression. `kind` is the CEL name of its type, such as BOOL or DYN; `field` all that is known of it."""
 
     source: str
     paths: tuple[Path, ...]
     kind: str
+    field: Field
     macro_depth: int
     _text: str
     _slots: tuple[Path, ...]
-    _program: Any = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _program: Any = part(default=None, repr=False)
+    _lock: threading.Lock = part(default_factory=threading.Lock, repr=False)
 
     def roots(self) -> set[str]:
         return {p.names[0] for p in self.paths if not p.local}
@@ -91,6 +92,8 @@ class Expression:
         """The named paths with the values they have, for explaining; absent ones are None."""
         shown = {}
         for path in self._slots:
+            if path.names[0] == "calendars":
+                continue
             value = lookup(scope, path.names)
             shown[path.text] = None if value is MISSING else plain(value)
         return shown
@@ -184,7 +187,8 @@ def _expression(text: str, found: Scan, kind: str) -> Expression:
         if not path.local:
             slots.setdefault(path.text, path)
     running = _for_running(text, found, {name: f"_{n}" for n, name in enumerate(slots)})
-    return Expression(text, tuple(found.paths), kind, found.macro_depth, running, tuple(slots.values()))
+    of = found.result if found.result.kind != "any" else Field(_OF_KIND.get(kind.partition("(")[0], "any"), nullable=True)
+    return Expression(text, tuple(found.paths), kind, of, found.macro_depth, running, tuple(slots.values()))
 
 
 def _too_deep(text: str) -> int | None:
@@ -207,7 +211,7 @@ def _types(text: str, found: Scan) -> tuple[str, list[Finding]]:
     swaps = [
         (p.start, p.end, _stand_in(q, counters, names)) for p, q in typed if not (p.local and (p.in_has or q.field.kind == "any"))
     ]
-    changed, places = _swapped(text, [*swaps, *_wraps(found.spans)])
+    changed, places = _swapped(text, [*swaps, *_typing(found.spans)])
     try:
         return str(_checker().compile(changed).return_type()), []
     except RuntimeError as error:
@@ -254,15 +258,19 @@ def _for_running(text: str, found: Scan, slots: Mapping[str, str]) -> str:
             timed = False
         if timed or not path.local:
             swaps.append((path.start, path.end, f"__ts({inner})" if timed else inner))
-    return _swapped(text, [*swaps, *_wraps(found.spans)])[0]
+    timed_spans = [span for span in found.spans if span.field.kind in ("date", "timestamp")]
+    return _swapped(text, [*swaps, *_typing(timed_spans)])[0]
 
 
 def _inside_string_call(text: str, path: Path) -> bool:
     return re.search(r"\bstring\(\s*\Z", text[: path.start]) is not None and re.match(r"\s*\)", text[path.end :]) is not None
 
 
-def _wraps(spans: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
-    return [wrap for start, end in spans for wrap in ((start, start, "__ts("), (end, end, ")"))]
+def _typing(spans: list[Span]) -> list[tuple[int, int, str]]:
+    """CEL takes what comes out of a list as untyped; a function around it says what it is."""
+    letters = [(span, _STAND_INS[span.field.kind]) for span in spans]
+    names = [(span, "__ts" if letter == "t" else f"__as_{letter}") for span, letter in letters]
+    return [wrap for span, name in names for wrap in ((span.start, span.start, f"{name}("), (span.end, span.end, ")"))]
 
 
 Place = tuple[int, int, int, int]

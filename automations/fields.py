@@ -139,3 +139,41 @@ def _one_of(fields: Sequence[Field]) -> Field:
     if len(kinds) == 1:
         return replace(fields[0], nullable=any(f.nullable for f in fields))
     return ANY
+
+
+def of_value(value: Any) -> Field:
+    """What is known of a constant: the kinds of its parts, as far as the items of a list agree."""
+    if isinstance(value, bool):
+        return Field("bool")
+    if isinstance(value, (list, tuple)):
+        return a_list(of_values(value))
+    if isinstance(value, Mapping):
+        return a_map(None, **{str(k): of_value(v) for k, v in value.items()})
+    return {int: INT, float: Field("float"), str: TEXT}.get(type(value), ANY)
+
+
+def of_values(values: Sequence[Any]) -> Field | None:
+    """What all items of a list have in common: a column that some rows lack may be null. None when they differ."""
+    kinds = [of_value(v) for v in values if v is not None]
+    maybe = len(kinds) < len(values)
+    if not kinds:
+        return None
+    if all(k.kind == "map" for k in kinds):
+        names = dict.fromkeys(name for k in kinds for name in k.fields or {})
+        return Field("map", maybe, {name: _column([(k.fields or {}).get(name) for k in kinds], name) for name in names})
+    if len({k.kind for k in kinds}) > 1:
+        return None
+    return replace(kinds[0], nullable=maybe, item=None if kinds[0].kind == "list" else kinds[0].item)
+
+
+def _column(found: Sequence[Field | None], name: str) -> Field:
+    known = [one for one in found if one is not None and one != ANY]
+    maybe = len(known) < len(found)
+    if name == "id" or name.endswith("_id"):
+        return Field("id", maybe)
+    kinds = {one.kind for one in known}
+    if kinds == {"int", "float"}:
+        return Field("float", maybe)
+    if len(kinds) != 1:
+        return ANY
+    return replace(known[0], nullable=maybe) if kinds - {"map", "list"} else replace(_one_of(known), nullable=maybe)

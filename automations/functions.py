@@ -1,4 +1,4 @@
-"""The functions of our expressions beside CEL's own: `days hours date day money`.
+"""The functions of our expressions beside CEL's own: `days hours date day money business_days add_business_days`.
 
 Money is exact: an INT of 1/10000 of the unit, because `"0.00" != 0` and binary fractions both lie.
 """
@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
+
+from automations import calendars
 
 MACROS = frozenset({"exists", "all", "exists_one", "filter", "map"})
 MEMBERS = frozenset(
@@ -64,9 +66,18 @@ GLOBALS = frozenset(
         "date",
         "day",
         "money",
+        "business_days",
+        "add_business_days",
     ]
 )
-LATER = frozenset({"business_days", "add_business_days"})
+# Which value of a call is the name of a calendar, counted from 0. It is written out, and runs as the calendar itself.
+CALENDAR_AT = {"business_days": 2, "add_business_days": 2}
+
+# CEL's wrapper types are values that may be null: `_s0 == null` and `_s0 + "x"` both compile, `_s0 == 1` does not.
+WRAPPERS = {
+    letter: cel.Type(f"google.protobuf.{name}Value")
+    for letter, name in zip("sifb", ["String", "Int64", "Double", "Bool"], strict=True)
+}
 
 _UNITS = Decimal(10000)
 _LARGEST = 2**63
@@ -112,7 +123,7 @@ def declarations(checking: bool) -> list[cel.FunctionDecl]:
     """For the environment that checks, `__ts` is a plain function to a time; where it runs, null stays null."""
     kinds = cel.Type
 
-    def one(name: str, takes: cel.Type, gives: cel.Type, does: object) -> cel.FunctionDecl:
+    def one(name: str, takes: cel.Type | list[cel.Type], gives: cel.Type, does: object) -> cel.FunctionDecl:
         return cel.FunctionDecl(name, [_overload(f"{name}_1", takes, gives, does)])
 
     ours = [
@@ -121,9 +132,12 @@ def declarations(checking: bool) -> list[cel.FunctionDecl]:
         one("date", kinds.STRING, kinds.TIMESTAMP, lambda s: moment(s)),
         one("day", kinds.TIMESTAMP, kinds.TIMESTAMP, _midnight),
         one("money", kinds.STRING, kinds.INT, money),
+        one("business_days", [kinds.TIMESTAMP, kinds.TIMESTAMP, kinds.STRING], kinds.INT, calendars.between),
+        one("add_business_days", [kinds.TIMESTAMP, kinds.INT, kinds.STRING], kinds.TIMESTAMP, calendars.after),
     ]
     if checking:
-        return [*ours, one("__ts", kinds.DYN, kinds.TIMESTAMP, moment)]
+        typed = [one(f"__as_{letter}", kinds.DYN, gives, _nothing) for letter, gives in WRAPPERS.items()]
+        return [*ours, *typed, one("__ts", kinds.DYN, kinds.TIMESTAMP, moment)]
     overloads = [
         _overload("ts_text", kinds.STRING, kinds.TIMESTAMP, moment),
         _overload("ts_null", kinds.NULL, kinds.NULL, _nothing),
@@ -131,8 +145,9 @@ def declarations(checking: bool) -> list[cel.FunctionDecl]:
     return [*ours, cel.FunctionDecl("__ts", overloads)]
 
 
-def _overload(name: str, takes: cel.Type, gives: cel.Type, does: object) -> cel.Overload:
-    return cel.Overload(name, return_type=gives, parameters=[takes], is_member=False, impl=does)
+def _overload(name: str, takes: cel.Type | list[cel.Type], gives: cel.Type, does: object) -> cel.Overload:
+    parameters = takes if isinstance(takes, list) else [takes]
+    return cel.Overload(name, return_type=gives, parameters=parameters, is_member=False, impl=does)
 
 
 def strings() -> cel.CelExtensionBase:

@@ -12,21 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from automations.fields import ANY, TEXT, Field, Lost, find
-from automations.functions import GLOBALS, LATER, MACROS, MEMBERS
+from automations.functions import CALENDAR_AT, GLOBALS, MACROS, MEMBERS
 from automations.tokens import COMPARISONS, KEYWORDS, Token, closing, tokens
 from config.problems import did_you_mean, nearest
 
 MAX_MACRO_DEPTH = 3
 
 _NO_RECORD = "TB207", "there is a record only when every trigger brings one: webhook:, or manual: with connector and resource"
-_LATER = "is part of format 1 but not available in this version yet"
 _ELSEWHERE = {
     "record": _NO_RECORD, "previous": _NO_RECORD, "changed": _NO_RECORD,
     "error": ("TB207", "error is only there inside on_error:"),
-    "item": ("TB111", f"item (of foreach:) {_LATER}"),
-    "lookup": ("TB111", f"lookup {_LATER}"),
-    "events": ("TB111", f"events {_LATER}"),
+    "item": ("TB207", "item is only there in a step with foreach:"),
+    "events": ("TB207", "events is only there with flow: coalesce: and keep: all; without it write event"),
+    "lookup": ("TB207", "there are no lookup tables; put a CSV or YAML file into lookups/"),
 }  # fmt: skip
+_SCALARS = frozenset({"text", "int", "float", "bool", "date", "timestamp", "money", "id"})
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,23 @@ class Path:
         return ".".join(self.names)
 
 
+@dataclass(frozen=True)
+class Span:
+    """A chain with an index in it that ends in a single value: `record.questions[0].question_date`."""
+
+    start: int
+    end: int
+    field: Field
+
+
 @dataclass
 class Scan:
-    """What one pass found. `spans` are indexed chains that end in a date: `record.questions[0].question_date`."""
+    """What one pass found. `result` is what the whole gives, when it is a single chain."""
 
     paths: list[Path] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    result: Field = ANY
     macros: int = 0
     macro_depth: int = 0
 
@@ -83,16 +93,21 @@ class _Scanner:
         self.scan = Scan()
 
     def result(self) -> Scan:
-        self._range(0, len(self.found), {}, 0, False)
+        self.scan.result = self._range(0, len(self.found), {}, 0, False)
         return self.scan
 
-    def _range(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> None:
+    def _range(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> Field:
+        """Everything between two words; gives the field when it is one chain and nothing else."""
+        first, whole = at, ANY
         while at < end:
             token = self.found[at]
+            alone = at == first
             if token.kind == "name" and token.text not in KEYWORDS and not self._is(at - 1, "."):
-                at = self._chain(at, end, bound, depth, in_has)
+                at, here = self._chain(at, end, bound, depth, in_has)
+                whole = here if alone and at >= end else ANY
             else:
-                at = self._method(at, end, bound, depth) if self._is(at, ".") else at + 1
+                at, whole = self._method(at, end, bound, depth) if self._is(at, ".") else at + 1, ANY
+        return whole
 
     def _is(self, index: int, text: str) -> bool:
         return 0 <= index < len(self.found) and self.found[index].kind == "sign" and self.found[index].text == text
@@ -100,7 +115,7 @@ class _Scanner:
     def _named(self, index: int) -> Token | None:
         return self.found[index] if index < len(self.found) and self.found[index].kind == "name" else None
 
-    def _chain(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> int:
+    def _chain(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> tuple[int, Field]:
         first = self.found[at]
         if self._is(at + 1, "("):
             return self._call(at, end, bound, depth)
@@ -109,14 +124,14 @@ class _Scanner:
             names.append(name)
             after += 2
         if first.text in bound:
-            here = self._local(names, after, bound[first.text], in_has)
+            here = self._local(names, at, after, bound[first.text], in_has)
         else:
             here = self._rooted(names, at, after, in_has)
-        return self._rest(after, end, here, bound, depth, first.start)
+        return self._rest(after, end, here, bound, depth, first.start, at)
 
     def _rooted(self, names: list[Token], at: int, after: int, in_has: bool) -> Field:
         words = tuple(n.text for n in names)
-        here = find(self.scope, words)
+        here = find(self.scope, words) if words[0] != "calendars" else Lost(self.scope, 0, "", ())
         if isinstance(here, Lost):
             self._lost(here, names)
             here = ANY
@@ -126,22 +141,26 @@ class _Scanner:
         if here.kind == "map" and here.fields is not None and len(words) == 1 and not (path.guarded and here.nullable):
             self._say(names[0], "TB215", f"{words[0]} as a whole is no value to calculate with; name a field of it, {words[0]}.…")
         self.scan.paths.append(path)
-        self._number_beside(path, at, after)
+        self._number_beside(path.field, path.text, path.start, at, after)
         return here
 
-    def _local(self, names: list[Token], after: int, item: Field, in_has: bool) -> Field:
-        if len(names) == 1:
-            return item
+    def _local(self, names: list[Token], at: int, after: int, item: Field, in_has: bool) -> Field:
         here = find(item, [n.text for n in names[1:]])
         if isinstance(here, Lost):
             self._lost(here, names[1:], names[0].text)
             return ANY
-        words = tuple(n.text for n in names)
-        self.scan.paths.append(Path(words, names[0].start, names[-1].end, here, local=True, in_has=in_has))
+        if len(names) == 1 and here.kind not in _SCALARS:
+            return here
+        path = Path(tuple(n.text for n in names), names[0].start, names[-1].end, here, local=True, in_has=in_has)
+        self.scan.paths.append(path)
+        if not in_has:
+            self._number_beside(here, path.text, path.start, at, after)
         return here
 
-    def _rest(self, after: int, end: int, here: Field, bound: Mapping[str, Field], depth: int, start: int) -> int:
-        """Indexes, further names and calls behind a chain of names."""
+    def _rest(
+        self, after: int, end: int, here: Field, bound: Mapping[str, Field], depth: int, start: int, at: int
+    ) -> tuple[int, Field]:
+        """Indexes, further names and calls behind a chain of names that begins at the word `at`."""
         indexed = False
         while after < end:
             if self._is(after, "["):
@@ -156,11 +175,17 @@ class _Scanner:
                 if isinstance(below, Lost):
                     self._lost(below, [name])
                 here, after = ANY if isinstance(below, Lost) else below, after + 2
-                if indexed and here.kind in ("date", "timestamp") and not self._is(after, "."):
-                    self.scan.spans.append((start, name.end))
             else:
                 break
-        return after
+            if indexed and not self._is(after, ".") and not self._is(after, "["):
+                self._indexed(here, start, at, after)
+        return after, here
+
+    def _indexed(self, here: Field, start: int, at: int, after: int) -> None:
+        if here.kind in _SCALARS:
+            self.scan.spans.append(Span(start, self.found[after - 1].end, here))
+        shown = "".join(t.text for t in self.found[at:after])
+        self._number_beside(here, shown if len(shown) <= 60 else "…" + shown[-40:], start, at, after)
 
     def _inside(self, here: Field, opening: int, close: int) -> Field:
         if here.kind == "list":
@@ -179,13 +204,13 @@ class _Scanner:
         if name is None or not self._is(at + 2, "("):
             return at + 2 if name else at + 1
         here, after = self._member(name, at + 2, ANY, bound, depth)
-        return self._rest(after, end, here, bound, depth, name.start)
+        return self._rest(after, end, here, bound, depth, name.start, at)[0]
 
-    def _call(self, at: int, end: int, bound: Mapping[str, Field], depth: int) -> int:
+    def _call(self, at: int, end: int, bound: Mapping[str, Field], depth: int) -> tuple[int, Field]:
         name = self.found[at]
         close = closing(self.found, at + 1)
-        if name.text in LATER:
-            self._say(name, "TB111", f"{name.text}() is part of format 1 but not available in this version yet")
+        if name.text in CALENDAR_AT:
+            self._calendar(name, at + 1, min(close, end))
         elif name.text in MEMBERS and name.text not in GLOBALS:
             self._say(name, "TB208", f"{name.text}() is written behind a value: x.{name.text}(…)", f"x.{name.text}(…)")
         elif name.text not in GLOBALS:
@@ -195,7 +220,36 @@ class _Scanner:
                 name, "TB208", f"there is no function {name.text}()" + (f'; did you mean "{guess}"?' if guess else ""), guess
             )
         self._range(at + 2, min(close, end), bound, depth, name.text == "has")
-        return self._rest(close + 1, end, ANY, bound, depth, name.start)
+        return self._rest(close + 1, end, ANY, bound, depth, name.start, at)
+
+    def _calendar(self, name: Token, opening: int, close: int) -> None:
+        """The calendar's name is written out, so that one that is not there is found now. It runs as the calendar itself."""
+        given = self._arguments(opening, close)
+        place = CALENDAR_AT[name.text]
+        if len(given) <= place:
+            self._say(name, "TB208", f'{name.text}() needs a calendar as its last value, such as "us"')
+            return
+        first, last = given[place]
+        token = self.found[first]
+        if first != last or token.kind != "string":
+            self._say(token, "TB208", f"the calendar of {name.text}() must be written out in quotes")
+            return
+        wanted = token.text.strip("\"'")
+        known = self.scope.child("calendars")
+        if known is not None and known.child(wanted) is None:
+            mend = did_you_mean(wanted, known.fields or {}) or f"; put {wanted}.yaml into calendars/"
+            self._say(token, "TB217", f'there is no calendar "{wanted}"{mend}', nearest(wanted, known.fields or {}))
+        self.scan.paths.append(Path(("calendars", wanted), token.start, token.end, TEXT))
+
+    def _arguments(self, opening: int, close: int) -> list[tuple[int, int]]:
+        """The first and last word of each value between two brackets."""
+        found, first, at = [], opening + 1, opening + 1
+        while at < close:
+            if self._is(at, ","):
+                found.append((first, at - 1))
+                first = at + 1
+            at = closing(self.found, at) + 1 if self.found[at].text in ("(", "[", "{") else at + 1
+        return [*found, (first, close - 1)] if first < close else found
 
     def _member(self, name: Token, opening: int, here: Field, bound: Mapping[str, Field], depth: int) -> tuple[Field, int]:
         close = closing(self.found, opening)
@@ -223,8 +277,8 @@ class _Scanner:
         if variable.text.startswith("_") or variable.text in KEYWORDS:
             self._say(variable, "TB203", f'"{variable.text}" cannot name a list item; begin with a letter')
         item = here.item or ANY if here.kind == "list" else TEXT if here.kind == "map" else ANY
-        self._range(opening + 3, close, {**bound, variable.text: item}, depth + 1, False)
-        return here if name.text == "filter" else Field("list", item=ANY) if name.text == "map" else ANY
+        body = self._range(opening + 3, close, {**bound, variable.text: item}, depth + 1, False)
+        return here if name.text == "filter" else Field("list", item=body) if name.text == "map" else ANY
 
     def _guarded(self, at: int, after: int) -> bool:
         def compares(sign: int, null: int) -> bool:
@@ -232,16 +286,16 @@ class _Scanner:
 
         return compares(after, after + 1) or (at >= 2 and compares(at - 1, at - 2))
 
-    def _number_beside(self, path: Path, at: int, after: int) -> None:
+    def _number_beside(self, of: Field, text: str, start: int, at: int, after: int) -> None:
         """`money > 0` does not compile and `"0.00" != 0` is silently true: both are refused with the mend."""
-        if path.field.kind not in ("money", "any") or not self._compared_with_number(at, after):
+        if of.kind not in ("money", "any") or not self._compared_with_number(at, after):
             return
-        if path.field.kind == "money":
-            mend = f'money({path.text}), and money("…") around the number'
-            self._say_at(path.start, "TB210", f"{path.text} is money, kept as decimal text; write {mend}", mend)
+        if of.kind == "money":
+            mend = f'money({text}), and money("…") around the number'
+            self._say_at(start, "TB210", f"{text} is money, kept as decimal text; write {mend}", mend)
         else:
-            mend = f"int({path.text}) or double({path.text})"
-            self._say_at(path.start, "TB210", f"{path.text} has no known type; before comparing with a number write {mend}", mend)
+            mend = f"int({text}) or double({text})"
+            self._say_at(start, "TB210", f"{text} has no known type; before comparing with a number write {mend}", mend)
 
     def _compared_with_number(self, at: int, after: int) -> bool:
         def number(index: int) -> bool:
@@ -253,7 +307,7 @@ class _Scanner:
 
     def _lost(self, lost: Lost, names: list[Token], behind: str = "") -> None:
         token = names[lost.index]
-        known = lost.owner.fields or {}
+        known = {name: one for name, one in (lost.owner.fields or {}).items() if name != "calendars"}
         if lost.owner is self.scope and token.text in _ELSEWHERE:
             self._say(token, *_ELSEWHERE[token.text])
             return
@@ -269,6 +323,15 @@ class _Scanner:
         full = ".".join((*lost.within, token.text))
         mend = f'; did you mean "{".".join((*lost.within, guess))}"?' if guess else self._offer(known)
         owner = lost.called or (f"an item of the list ({behind})" if behind else "this value")
+        if lost.owner.called == "lookup":
+            mend = did_you_mean(token.text, known) or f"; put {token.text}.csv into lookups/"
+            self._say(token, "TB204", f'there is no lookup table "{token.text}"{mend}', nearest(token.text, known))
+            return
+        if lost.owner.kind == "list":
+            inside = ".".join(lost.within) or owner
+            mend = f"ask its items, such as {names[max(lost.index - 1, 0)].text}.exists(x, x.{token.text} == …), or take one: [0]"
+            self._say(token, "TB204", f'{owner}: "{inside}" is a list and has no "{token.text}"; {mend}')
+            return
         if lost.owner.kind not in ("map", "any"):
             self._say(
                 token, "TB204", f'{owner}: "{".".join(lost.within) or owner}" is {lost.owner.kind} and has no fields{mend}', guess

@@ -27,7 +27,9 @@ RECORD = a_map(
 )  # fmt: skip
 SCOPE = a_map(
     None, record=RECORD, event=a_map("event", action=TEXT, resource_id=ID), run=a_map("run", now=TIME, trigger=TEXT),
-    changed=a_list(TEXT), vars=a_map("vars", days=INT), steps=a_map("steps"),
+    changed=a_list(TEXT), vars=a_map("vars", days=INT), steps=a_map("steps", fetch=a_map(None, output=ANY)),
+    lookup=a_map("lookup", consultants=a_list(a_map("lookup.consultants", discipline=TEXT, email=TEXT, floor=INT))),
+    calendars=a_map("calendars", us=TEXT),
 )  # fmt: skip
 VALUES: dict[str, Any] = {
     "record": {
@@ -38,7 +40,9 @@ VALUES: dict[str, Any] = {
         "questions": [{"question_date": "2026-03-06T18:25:41Z", "answers": [{"body": "deep"}]}],
     },
     "event": {"action": "update", "resource_id": "7"}, "run": {"now": "2026-03-20T12:00:00Z", "trigger": "webhook"},
-    "changed": ["status"], "vars": {"days": 3}, "steps": {},
+    "changed": ["status"], "vars": {"days": 3}, "steps": {"fetch": {"output": None}},
+    "lookup": {"consultants": [{"discipline": "HVAC", "email": "hvac@arch.example", "floor": 3}]},
+    "calendars": {"us": "5,6;2026-03-09"},
 }  # fmt: skip
 
 
@@ -78,6 +82,15 @@ def codes(text: str) -> list[str]:
         ("record.latitude > 29.5", True),
         ('record.assignees.exists(a, a.id == "7002")', True),
         ("record.assignees.exists(a, has(a.login))", True),
+        ("record.assignees.exists(a, a.name != null && a.name == 'Ana')", True),
+        ("record.assignees[0].id == '7002'", True),
+        ("record.assignees.filter(a, a.id == '7002')[0].login", "ana@arch.example"),
+        ("record.questions[0].question_date < run.now", True),
+        ("lookup.consultants.filter(c, c.discipline == 'HVAC').map(c, c.email)", ["hvac@arch.example"]),
+        ("lookup.consultants.exists(c, c.floor == 3)", True),
+        ("changed.exists(c, c == 'status')", True),
+        ("business_days(record.updated_at, run.now, 'us')", 9),
+        ("add_business_days(record.updated_at, 1, 'us') == timestamp('2026-03-10T18:25:41Z')", True),
         ("record.questions.exists(q, q.question_date < run.now)", True),
         ("record.questions[0].question_date < run.now", True),
         ('record.questions.exists(q, q.answers.exists(a, a.body.contains("deep")))', True),
@@ -129,9 +142,25 @@ def test_what_an_expression_gives(text: str, wanted: Any) -> None:
         ("record", "TB215"),
         ("lower(record.status)", "TB208"),
         ("record.status.lower()", "TB208"),
-        ("business_days(record.due_date, run.now, 'us')", "TB111"),
-        ("lookup.users.all(u, u.id == record.id)", "TB111"),
-        ("item.id", "TB111"),
+        ("business_days(record.due_date, run.now) > 3", "TB208"),
+        ("business_days(record.due_date, run.now, record.status) > 3", "TB208"),
+        ("business_days(record.due_date, run.now, 'uk') > 3", "TB217"),
+        ("add_business_days('2026-03-13', 3, 'us') > run.now", "TB202"),
+        ("calendars.us == 'x'", "TB203"),
+        ("lookup.users.all(u, u.id == record.id)", "TB204"),
+        ("lookup.consultants.exists(c, c.disciplin == record.status)", "TB204"),
+        ("lookup.consultants.exists(c, c.floor == 'one')", "TB202"),
+        ("lookup.consultants.discipline == record.status", "TB204"),
+        ("record.assignees[0].id == 7002", "TB202"),
+        ("record.assignees.filter(a, a.login != '')[0].id == 7002", "TB202"),
+        ("lookup.consultants.map(c, c.discipline).exists(d, d == 3)", "TB202"),
+        ("changed.exists(c, c == 3)", "TB202"),
+        ("record.status.exists(s, s == 'a')", "TB202"),
+        ("steps.fetch.output[0].count > 3", "TB210"),
+        ("steps.fetch.output.exists(o, o.count > 3)", "TB210"),
+        ("record.assignees.login == 'x'", "TB204"),
+        ("item.id", "TB207"),
+        ("events.size() > 1", "TB207"),
         ("error.message", "TB207"),
         ("x" * (MAX_LENGTH + 1), "TB211"),
         ("(" * 40 + "1" + ")" * 40, "TB211"),
@@ -256,3 +285,42 @@ def test_checking_and_evaluating_any_text_ends_in_a_value_or_a_sentence(text: st
     if found is not None:
         with suppress(Permanent):
             found.evaluate(VALUES)
+
+
+@pytest.mark.parametrize(
+    "text, kind",
+    [
+        ("record.status", "text"),
+        ("record.assignees", "list"),
+        ("record.status == 'open'", "bool"),
+        ("record.assignees.map(a, a.id)", "list"),
+        ("size(record.title)", "int"),
+        ("run.now - days(3)", "timestamp"),
+    ],
+)
+def test_what_an_expression_gives_is_known(text: str, kind: str) -> None:
+    assert expression(text).field.kind == kind
+
+
+def test_the_items_of_a_list_stay_known_on_their_way() -> None:
+    # Given lists that were filtered, mapped or indexed
+    filtered = expression("lookup.consultants.filter(c, c.floor > 1)").field
+    # Then a later step still knows the columns, so that a misspelt one is found
+    assert filtered.item is not None
+    assert set(filtered.item.fields or {}) == {"discipline", "email", "floor"}
+    assert expression("record.assignees.map(a, a.id)").field.item == ID
+    assert expression("record.questions[0].answers").field.item == a_map(None, body=TEXT)
+
+
+def test_a_calendar_is_not_among_the_values_that_are_shown() -> None:
+    assert list(expression("business_days(record.updated_at, run.now, 'us') > 3").seen(VALUES)) == [
+        "record.updated_at",
+        "run.now",
+    ]
+
+
+def test_a_list_asked_for_a_field_says_how_to_ask_its_items() -> None:
+    _, findings = check("record.assignees.login == 'x'", SCOPE)
+    assert findings[0].message == (
+        'RFIs: "assignees" is a list and has no "login"; ask its items, such as assignees.exists(x, x.login == …), or take one: [0]'
+    )
