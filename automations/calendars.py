@@ -1,4 +1,7 @@
-"""Which days are business days. A calendar is read once and travels as text, so that the functions depend on their values alone."""
+"""Which days are business days.
+
+A calendar is read once and travels as text, so that the functions depend on their values alone.
+"""
 
 from __future__ import annotations
 

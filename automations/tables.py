@@ -1,4 +1,4 @@
-"""Lookup tables: `lookups/consultants.csv` is `lookup.consultants`, a list of rows whose columns are known when a rule is checked.
+"""Lookup tables: `lookups/consultants.csv` is `lookup.consultants`, a list of rows whose columns a check knows.
 
 In CSV every value is text. YAML (a list of mappings) keeps numbers and truth values, but ids are text there too,
 as everywhere in expressions.
