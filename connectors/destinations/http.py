@@ -15,13 +15,14 @@ from config.secrets import resolve
 from connectors import http
 from connectors.addresses import Origin, Resolver, origin
 from connectors.addresses import resolve as resolve_name
+from connectors.destinations._incoming import hide_path, timeout
 from connectors.http import Recorder, Reply
+from connectors.messages import Message, Receipt, checked_link, clean, one_line
 from connectors.reader import Reader
 from connectors.remarks import plain
 
 KEYS = ("url", "headers", "method", "timeout", "private", "idempotency_header")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-DEFAULT_S, LONGEST_S = 10.0, 30.0
 _REFERENCE = re.compile(r"\$\{(?:env|file):[^}]+\}")
 # They belong to the connection or name the host; a rule that could set them could cut our request into two.
 CONNECTION_HEADERS = frozenset(
@@ -29,7 +30,6 @@ CONNECTION_HEADERS = frozenset(
      "proxy-connection", "proxy-authorization", "http2-settings"}
 )  # fmt: skip
 CREDENTIALS = frozenset({"authorization", "cookie"})
-LONGEST_COMMON = 15
 _SECRETIVE = re.compile(r"auth|token|key|secret|cookie|sign|pass|credential", re.IGNORECASE)
 
 
@@ -49,7 +49,7 @@ class Definition:
         where = f"http:{self.name}"
         at, base = origin(_filled(self.url, env, folder, f"{where}, url"), where, private=self.private, listed=True)
         if _REFERENCE.search(self.url):
-            _hide_path(base)
+            hide_path(base)
         headers = {name: _filled(text, env, folder, f"{where}, headers.{name}") for name, text in self.headers.items()}
         for value in headers.values():
             # Whole, so that the credential inside `Bearer …` or `Basic …` is known too.
@@ -108,6 +108,23 @@ class Destination:
         reply = self._client.send(method, target, json=json, body=body, headers=sent, shown=shown)
         return http.checked(self.name, method, shown, reply)
 
+    def notify(self, message: Message) -> Receipt:
+        """The message as JSON; its key goes out as the idempotency key, so that the far end can tell a second try.
+
+        Raises: as `send`.
+        """
+        said = {
+            "title": one_line(message.title, 500),
+            "text": clean(message.text),
+            "link": checked_link(self.name, message.link),
+            "fields": dict(message.fields),
+            "items": [{"text": clean(item.text), "link": item.link} for item in message.items],
+            "files": [file.name for file in message.attachments],
+        }
+        body = {"text": said.pop("text"), **{name: value for name, value in said.items() if value}, **message.about}
+        reply = self.send("POST", json=body, idempotency_key=message.key)
+        return Receipt(f"{reply.status}")
+
     def _extension(self, path: str) -> str:
         before_query = path.partition("?")[0]
         if "\\" in path or re.search(r"[\x00-\x1f\x7f]", path) or "://" in before_query or before_query.startswith("//"):
@@ -148,7 +165,7 @@ def parse(top: Reader, name: str) -> Definition:
         url=url or "",
         headers=_headers(top),
         method=top.choice("method", METHODS, default="POST") or "POST",
-        timeout_s=_timeout(top),
+        timeout_s=timeout(top),
         private=private,
         idempotency_header=_header_name(top),
     )
@@ -178,19 +195,6 @@ def _header_name(top: Reader) -> str:
     return name
 
 
-def _timeout(top: Reader) -> float:
-    """Seconds, written 10 or 10s."""
-    node = top.values.get("timeout")
-    if node is None:
-        return DEFAULT_S
-    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)s?", str(node.value))
-    seconds = float(match.group(1)) if match else 0.0
-    if not 0 < seconds <= LONGEST_S:
-        top.wrong("03", node.mark, f"timeout is a number of seconds up to {LONGEST_S:g}, such as 10s.", "10s")
-        return DEFAULT_S
-    return seconds
-
-
 def _filled(text: str, env: Mapping[str, str], folder: Path, where: str) -> str:
     """The text with every reference replaced; what came from a reference is never logged."""
 
@@ -198,12 +202,3 @@ def _filled(text: str, env: Mapping[str, str], folder: Path, where: str) -> str:
         return resolve(found.group(0), env, folder, where).reveal()
 
     return _REFERENCE.sub(value, text)
-
-
-def _hide_path(base: str) -> None:
-    """A path that came from a secret is one: far ends repeat it in their errors (`Cannot POST /services/…`)."""
-    hide(base)
-    for segment in base.split("/"):
-        # Words such as incoming-webhook stay readable.
-        if len(segment) > LONGEST_COMMON and re.search(r"[0-9]", segment):
-            hide(segment)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from config.errors import ConfigError, Permanent, Transient, Uncertain
 from config.problems import Problem, Problems
 from connectors import destinations
 from connectors.destinations.http import Destination
+from connectors.messages import Attachment, Message
 from simulator.app import Running
 from tests.connectors.conftest import Wire, http_answer
 
@@ -167,3 +169,25 @@ def test_a_body_that_is_no_json_is_told_before_anything_is_sent(wire: MakeWire) 
         with pytest.raises(ConfigError, match="cannot be written as JSON"):
             made(one.url).send(json=body)
     assert one.requests == []
+
+
+def test_a_message_is_posted_as_json_with_its_key(wire: MakeWire) -> None:
+    one = wire(http_answer(b"{}", "202 Accepted"))
+    sent = Message(
+        "Beam\r\nlate", "k1", title="RFI 12", link="https://a.example/7", fields={"Due": "Friday"},
+        attachments=(Attachment("a.csv", b"1"),), about={"automation": "rule", "run": "812"},
+    )  # fmt: skip
+    assert made(one.url, "method: GET").notify(sent).said == "202"
+    head, _, body = one.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST / HTTP/1.1")
+    assert b"Idempotency-Key: k1" in head
+    assert json.loads(body) == {
+        "text": "Beam\nlate", "title": "RFI 12", "link": "https://a.example/7", "fields": {"Due": "Friday"}, "files": ["a.csv"],
+        "automation": "rule", "run": "812",
+    }  # fmt: skip
+
+
+def test_a_message_of_a_text_alone_has_no_empty_keys(wire: MakeWire) -> None:
+    one = wire(http_answer())
+    made(one.url).notify(Message("late", "k"))
+    assert json.loads(one.requests[0].partition(b"\r\n\r\n")[2]) == {"text": "late"}
