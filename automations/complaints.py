@@ -28,6 +28,8 @@ def plainly(said: str) -> str:
 
 
 def _other(said: str) -> str:
+    if found := re.search(r"expression of type '(.+?)' cannot be the range of a comprehension", said):
+        return f"exists(), all(), filter() and map() go through a list; this is {_spoken(found.group(1))}"
     if found := re.search(r"undeclared reference to '([^']+)'", said):
         return f'there is no "{found.group(1)}" here'
     if found := re.search(r'Key not found in map : "?([^"]+)"?', said):
@@ -50,6 +52,15 @@ def _what(sign: str, kinds: list[str]) -> str:
 
 def _mend(sign: str, kinds: list[str]) -> str:
     pair = {_bare(k) for k in kinds}
+    times = pair & {"google.protobuf.Timestamp", "google.protobuf.Duration", "timestamp", "duration"}
+    if times and pair & {"int", "int64", "double"}:
+        return '; write days(3) or hours(2) for a length of time, date("2026-12-31") for a day'
+    if sign in ("_==_", "_!=_") and "string" in pair and any(k.startswith("list") for k in pair):
+        return "; ask whether it is one of them: … in […]"
+    if sign == "contains" and any(k.startswith("list") for k in pair):
+        return '; for a list write "…" in list'
+    if sign == "@in" and pair == {"string"}:
+        return '; put the values into brackets, or write x.contains("…")'
     if "null" in " ".join(pair):
         return "; ask first whether the value is null: … != null"
     if sign not in _SIGNS or sign in ("_&&_", "_||_", "!_", "_?_:_"):

@@ -27,8 +27,10 @@ from cel_expr_python import cel
 
 from automations import functions
 from automations.complaints import plainly
+from automations.constants import fault as constant_fault
 from automations.fields import ANY, Field, Kind
 from automations.scanning import Finding, Path, Scan, Span, scan
+from automations.slips import slip
 from automations.tokens import tokens
 from automations.values import MISSING, Misfit, fit, lookup, plain
 from config.errors import Permanent
@@ -173,12 +175,35 @@ def check(text: str, scope: Field) -> tuple[Expression | None, list[Finding]]:
     if len({p.text for p in found.paths}) > _SLOTS:
         return None, [Finding(0, "TB211", f"more than {_SLOTS} different names in one expression; split it")]
     kind, complaints = _types(text, found)
-    if any(c.code == "TB201" for c in complaints):
-        return None, complaints[:1]
-    findings = found.findings + complaints
+    if unread := [c for c in complaints if c.code == "TB201"]:
+        return None, [_slipped(text) or unread[0]]
+    findings = found.findings + complaints + _never_work(found)
     if any(not f.warning for f in findings):
         return None, findings
     return _expression(text, found, kind), findings
+
+
+def _slipped(text: str) -> Finding | None:
+    seen = slip(text)
+    return Finding(seen.offset, "TB201", f"not an expression: {seen.says}", seen.suggestion) if seen else None
+
+
+def _never_work(found: Scan) -> list[Finding]:
+    """Constants that can only fail when they are used: a day that there is not, a pattern that is none."""
+    return [Finding(at, "TB218", said) for name, token, at in found.constants if (said := _refused(name, token)) is not None]
+
+
+def _refused(name: str, token: str) -> str | None:
+    if name == "matches":
+        # The engine's own word on the pattern; it is linear (RE2), and the text it is tried on is empty.
+        answer = _runner().compile(f'"".matches({token})').eval(data={})
+        if answer.type() != cel.Type.ERROR:
+            return None
+        return f"matches({_short(token)}) is no pattern that works; RE2 knows no look-around and no back-references"
+    try:
+        return constant_fault(name, token)
+    except (ValueError, SyntaxError):
+        return None
 
 
 def _expression(text: str, found: Scan, kind: str) -> Expression:
@@ -306,7 +331,7 @@ def _complaints(error: str, changed: str, places: list[Place], text: str) -> lis
         offset = min(starts[min(int(line), len(starts)) - 1] + int(column) - 1, len(changed))
         if "*error*" in said or ("null_type" in said and re.search(r"'_[!=]=_'", said)):
             continue
-        code = "TB201" if "Syntax error" in said else "TB202"
+        code = "TB201" if "Syntax error" in said or "reserved identifier" in said else "TB202"
         found.append(Finding(_original(offset, places), code, *_worded(said, text, _original(offset, places), code)))
     if not found and not _AT.search(error):
         found.append(Finding(0, "TB211", "CEL cannot take this expression; make it simpler"))
@@ -317,9 +342,6 @@ def _worded(said: str, text: str, offset: int, code: str) -> tuple[str, str | No
     if code == "TB202":
         return plainly(said), None
     rest = text[offset:].lstrip()
-    for wrong, right in (("=", "=="), ("and", "&&"), ("or", "||"), ("not", "!")):
-        if re.match(re.escape(wrong) + r"(?![\w=])", rest):
-            return f'not an expression: "{wrong}" is not CEL; write "{right}"', right
     shown = rest.split("\n")[0][:20]
     return (
         f'not an expression: it cannot be read from "{shown}" on'

@@ -11,22 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from automations import slips
+from automations.constants import READERS
 from automations.fields import ANY, TEXT, Field, Lost, find
 from automations.functions import CALENDAR_AT, GLOBALS, MACROS, MEMBERS
+from automations.lost import mend_of
 from automations.tokens import COMPARISONS, KEYWORDS, Token, closing, tokens
 from config.problems import did_you_mean, nearest
 
 MAX_MACRO_DEPTH = 3
 
-_NO_RECORD = "TB207", "there is a record only when every trigger brings one: webhook:, or manual: with connector and resource"
-_ELSEWHERE = {
-    "record": _NO_RECORD, "previous": _NO_RECORD, "changed": _NO_RECORD,
-    "error": ("TB207", "error is only there inside on_error:"),
-    "item": ("TB207", "item is only there in a step with foreach:"),
-    "events": ("TB207", "events is only there with flow: coalesce: and keep: all; without it write event"),
-    "lookup": ("TB207", "there are no lookup tables; put a CSV or YAML file into lookups/"),
-}  # fmt: skip
+_QUOTES = "\"'"
 _SCALARS = frozenset({"text", "int", "float", "bool", "date", "timestamp", "money", "id"})
+
+
+def _called_nearly(word: str) -> str | None:
+    known = {**{g: g for g in GLOBALS}, **{m: f"x.{m}(…)" for m in MEMBERS}, **{m: f"list.{m}(x, …)" for m in MACROS}}
+    return known.get(nearest(word, known) or "")
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,15 @@ class Span:
 
 @dataclass
 class Scan:
-    """What one pass found. `result` is what the whole gives, when it is a single chain."""
+    """What one pass found. `result` is what the whole gives, when it is a single chain.
+
+    `constants` are calls with a written-out text: the function, the text as written, and where it begins.
+    """
 
     paths: list[Path] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    constants: list[tuple[str, str, int]] = field(default_factory=list)
     result: Field = ANY
     macros: int = 0
     macro_depth: int = 0
@@ -106,8 +111,17 @@ class _Scanner:
                 at, here = self._chain(at, end, bound, depth, in_has)
                 whole = here if alone and at >= end else ANY
             else:
+                self._mixed(at, end)
                 at, whole = self._method(at, end, bound, depth) if self._is(at, ".") else at + 1, ANY
         return whole
+
+    def _mixed(self, at: int, end: int) -> None:
+        """`x in ["open", 3]`: CEL takes it, and the 3 never equals a text."""
+        if not self._is(at, "[") or at < 1 or self.found[at - 1].text != "in":
+            return
+        inside = self.found[at + 1 : min(closing(self.found, at), end)]
+        if {t.kind for t in inside if t.text != ","} == {"string", "number"}:
+            self._say(self.found[at], "TB202", "this list mixes text and numbers, and nothing equals both; put quotes around all")
 
     def _is(self, index: int, text: str) -> bool:
         return 0 <= index < len(self.found) and self.found[index].kind == "sign" and self.found[index].text == text
@@ -132,17 +146,26 @@ class _Scanner:
     def _rooted(self, names: list[Token], at: int, after: int, in_has: bool) -> Field:
         words = tuple(n.text for n in names)
         here = find(self.scope, words) if words[0] != "calendars" else Lost(self.scope, 0, "", ())
+        lost = isinstance(here, Lost)
         if isinstance(here, Lost):
-            self._lost(here, names)
+            self._lost(here, names, at=at, after=after)
             here = ANY
         elif in_has:
             self._say(names[0], "TB205", f"has() does not work on {'.'.join(words)}; write {'.'.join(words)} != null")
         path = Path(words, names[0].start, names[-1].end, here, guarded=self._guarded(at, after))
         if here.kind == "map" and here.fields is not None and len(words) == 1 and not (path.guarded and here.nullable):
-            self._say(names[0], "TB215", f"{words[0]} as a whole is no value to calculate with; name a field of it, {words[0]}.…")
+            self._as_a_whole(names[0], here, after)
         self.scan.paths.append(path)
-        self._number_beside(path.field, path.text, path.start, at, after)
+        if not lost:
+            self._number_beside(path.field, path.text, path.start, at, after)
         return here
+
+    def _as_a_whole(self, name: Token, here: Field, after: int) -> None:
+        key = self.found[after + 1] if self._is(after, "[") and after + 1 < len(self.found) else None
+        mend = f"name a field of it, {name.text}.…"
+        if key is not None and key.kind == "string":
+            mend = f"write {name.text}.{key.text.strip(_QUOTES)}"
+        self._say(name, "TB215", f"{name.text} as a whole is no value to calculate with; {mend}")
 
     def _local(self, names: list[Token], at: int, after: int, item: Field, in_has: bool) -> Field:
         here = find(item, [n.text for n in names[1:]])
@@ -192,7 +215,7 @@ class _Scanner:
             return here.item or ANY
         key = self.found[opening + 1] if close == opening + 2 else None
         if here.kind == "map" and here.fields is not None and key is not None and key.kind == "string":
-            name = key.text.strip("\"'")
+            name = key.text.strip(_QUOTES)
             if (below := here.child(name)) is not None:
                 return below
             self._say(key, "TB204", f'there is no "{name}"{did_you_mean(name, here.fields)}', nearest(name, here.fields))
@@ -214,13 +237,21 @@ class _Scanner:
         elif name.text in MEMBERS and name.text not in GLOBALS:
             self._say(name, "TB208", f"{name.text}() is written behind a value: x.{name.text}(…)", f"x.{name.text}(…)")
         elif name.text not in GLOBALS:
-            known = {**{g: g for g in GLOBALS}, **{m: m for m in MEMBERS}, "lower": "x.lowerAscii()", "upper": "x.upperAscii()"}
-            guess = known.get(nearest(name.text, known) or "")
+            guess = slips.FUNCTIONS.get(name.text) or _called_nearly(name.text)
             self._say(
                 name, "TB208", f"there is no function {name.text}()" + (f'; did you mean "{guess}"?' if guess else ""), guess
             )
-        self._range(at + 2, min(close, end), bound, depth, name.text == "has")
+        self._constant(name, at + 1, min(close, end))
+        if name.text not in MACROS:  # exists(list, a.id == "7"): what names the item is not there to be followed
+            self._range(at + 2, min(close, end), bound, depth, name.text == "has")
         return self._rest(close + 1, end, ANY, bound, depth, name.start, at)
+
+    def _constant(self, name: Token, opening: int, close: int) -> None:
+        """A text that is written out for a function that reads it."""
+        given = self.found[opening + 1 : close]
+        last = given[-1] if given else None
+        if name.text in READERS and last is not None and last.kind == "string" and (len(given) == 1 or name.text == "matches"):
+            self.scan.constants.append((name.text, last.text, last.start))
 
     def _calendar(self, name: Token, opening: int, close: int) -> None:
         """The calendar's name is written out, so that one that is not there is found now. It runs as the calendar itself."""
@@ -234,7 +265,7 @@ class _Scanner:
         if first != last or token.kind != "string":
             self._say(token, "TB208", f"the calendar of {name.text}() must be written out in quotes")
             return
-        wanted = token.text.strip("\"'")
+        wanted = token.text.strip(_QUOTES)
         known = self.scope.child("calendars")
         if known is not None and known.child(wanted) is None:
             mend = did_you_mean(wanted, known.fields or {}) or f"; put {wanted}.yaml into calendars/"
@@ -256,15 +287,24 @@ class _Scanner:
         variable = self._named(opening + 1)
         if name.text in MACROS and variable is not None and self._is(opening + 2, ","):
             return self._macro(name, variable, opening, close, here, bound, depth), close + 1
-        if name.text not in MEMBERS and name.text not in MACROS:
-            self._say(
-                name,
-                "TB208",
-                f"there is no function .{name.text}(){did_you_mean(name.text, MEMBERS)}",
-                nearest(name.text, MEMBERS),
-            )
+        if name.text not in MEMBERS:
+            self._no_member(name)
+            if name.text in MACROS:  # without its variable there is nothing that the rest could be asked of
+                return ANY, close + 1
+            if variable is not None and self._is(opening + 2, ","):
+                bound = {**bound, variable.text: ANY}
+        self._constant(name, opening, close)
         self._range(opening + 1, close, bound, depth, False)
         return ANY, close + 1
+
+    def _no_member(self, name: Token) -> None:
+        if name.text in MACROS:
+            self._say(name, "TB208", f".{name.text}() takes a name and what is asked of it: .{name.text}(x, x.… )")
+            return
+        known = MEMBERS | MACROS
+        guess = slips.MEMBERS.get(name.text) or nearest(name.text, known)
+        mend = f'; did you mean "{guess}"?' if guess else f"; there are {', '.join(sorted(known))}"
+        self._say(name, "TB208", f"there is no function .{name.text}(){mend}", guess)
 
     def _macro(
         self, name: Token, variable: Token, opening: int, close: int, here: Field, bound: Mapping[str, Field], depth: int
@@ -305,46 +345,15 @@ class _Scanner:
         before = at >= 1 and self.found[at - 1].text in COMPARISONS
         return (behind and (number(after + 1) or (self._is(after + 1, "-") and number(after + 2)))) or (before and number(at - 2))
 
-    def _lost(self, lost: Lost, names: list[Token], behind: str = "") -> None:
-        token = names[lost.index]
-        known = {name: one for name, one in (lost.owner.fields or {}).items() if name != "calendars"}
-        if lost.owner is self.scope and token.text in _ELSEWHERE:
-            self._say(token, *_ELSEWHERE[token.text])
-            return
-        if lost.owner is self.scope:
-            self._say(
-                token, "TB203", f'there is no "{token.text}" here{did_you_mean(token.text, known)}', nearest(token.text, known)
-            )
-            return
-        if lost.owner.called == "steps":
-            self._step(token, known)
-            return
-        guess = nearest(token.text, known)
-        full = ".".join((*lost.within, token.text))
-        mend = f'; did you mean "{".".join((*lost.within, guess))}"?' if guess else self._offer(known)
-        owner = lost.called or (f"an item of the list ({behind})" if behind else "this value")
-        if lost.owner.called == "lookup":
-            mend = did_you_mean(token.text, known) or f"; put {token.text}.csv into lookups/"
-            self._say(token, "TB204", f'there is no lookup table "{token.text}"{mend}', nearest(token.text, known))
-            return
-        if lost.owner.kind == "list":
-            inside = ".".join(lost.within) or owner
-            mend = f"ask its items, such as {names[max(lost.index - 1, 0)].text}.exists(x, x.{token.text} == …), or take one: [0]"
-            self._say(token, "TB204", f'{owner}: "{inside}" is a list and has no "{token.text}"; {mend}')
-            return
-        if lost.owner.kind not in ("map", "any"):
-            self._say(
-                token, "TB204", f'{owner}: "{".".join(lost.within) or owner}" is {lost.owner.kind} and has no fields{mend}', guess
-            )
-            return
-        self._say(token, "TB204", f'{owner} has no field "{full}"{mend}', guess)
+    def _lost(self, lost: Lost, names: list[Token], behind: str = "", at: int = -1, after: int = -1) -> None:
+        valued = self._compared_on_the_left(at) and after - at == 1
+        words = [n.text for n in names]
+        self._say(names[lost.index], *mend_of(lost, words, self.scope, behind=behind, valued=valued))
 
-    def _step(self, token: Token, known: Mapping[str, Field]) -> None:
-        where = "no earlier step" if known else "no step before this place, so no"
-        self._say(token, "TB206", f'there is {where} "{token.text}"{did_you_mean(token.text, known)}', nearest(token.text, known))
-
-    def _offer(self, known: Mapping[str, Field]) -> str:
-        return f"; it has {', '.join(sorted(known))}" if 0 < len(known) <= 8 else ""
+    def _compared_on_the_left(self, at: int) -> bool:
+        """What stands here is what another value is compared with: `record.status == open`, `in [open, draft]`."""
+        before = self.found[at - 1].text if at >= 1 else ""
+        return before in COMPARISONS or before in ("[", ",", "in")
 
     def _say(self, token: Token, code: str, message: str, suggestion: str | None = None) -> None:
         self._say_at(token.start, code, message, suggestion)
