@@ -62,7 +62,12 @@ def change(db: Connection, name: str, version: int, config: dict[str, Any], seal
 
 def leads_elsewhere(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two definitions of a connector lead to different places."""
-    return any(config.get(key) != other.get(key) for key in ("environment", "api_host", "company_id"))
+    return place_of(config) != place_of(other)
+
+
+def place_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What says where a connector leads to."""
+    return {key: config.get(key) for key in ("environment", "api_host", "company_id")}
 
 
 def forget_place(db: Connection, name: str) -> None:

@@ -139,6 +139,29 @@ def remove(db: Connection, key: str) -> None:
     db.execute(update(Hook).where(Hook.key == key).values(status="removed", removed_at=now()))
 
 
+def leave(db: Connection, connector: str, at: Mapping[str, Any]) -> int:
+    """Close our side of all its hooks, since it leads elsewhere from now on. Returns how many stay at Procore, where it led.
+
+    The next hook of the same scope is another one, with a key of its own.
+    """
+    rows = of_connector(db, connector)
+    for row in rows:
+        there = {"status": "left", "left_at": dict(at)} if row.procore_id else {"status": "removed"}
+        db.execute(update(Hook).where(Hook.key == row.key).values(removed_at=now(), **there))
+    return sum(1 for row in rows if row.procore_id)
+
+
+def left(db: Connection, connector: str | None = None) -> list[Any]:
+    """Hooks that stay at Procore, where their connector led before."""
+    wanted = _rows().where(Hook.status == "left").order_by(Hook.connector, Hook.company_id, Hook.project_id)
+    return list(db.execute(wanted if connector is None else wanted.where(Hook.connector == connector)))
+
+
+def forget(db: Connection, key: str) -> None:
+    """One that was left is gone there, or a person has seen to it; how long its address still answers does not change."""
+    db.execute(update(Hook).where(Hook.key == key, Hook.status == "left").values(status="removed"))
+
+
 def of_connector(db: Connection, connector: str | None = None) -> list[Any]:
     """Rows of hooks that were not removed, of one connector or all; `here` is the database's clock."""
     wanted = _rows().where(Hook.removed_at.is_(None)).order_by(Hook.connector, Hook.project_id)

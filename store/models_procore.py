@@ -32,7 +32,8 @@ class Hook(Base):
     """A webhook subscription we keep at Procore. `key` is the unguessable part of our URL.
 
     `sealed` is a list of `{"secret", "made_at", "told_at", "until"}`, the newest first: several are valid while one is
-    rotated. The one that has `told_at` is what Procore sends; from `until` on a secret is no longer accepted.
+    rotated. The one that has `told_at` is what Procore sends; from `until` on a secret is no longer accepted. `left_at` is
+    the place a connector led to when it was moved away from a hook that is there still; then the status is `left`.
     """
 
     __tablename__ = "tieback_hooks"
@@ -42,13 +43,16 @@ class Hook(Base):
     project_id: Mapped[str] = mapped_column(Text64, default="")
     procore_id: Mapped[str | None] = mapped_column(Text64)
     sealed: Mapped[list[Any]]
-    status: Mapped[str] = mapped_column(Text64, default="planned")  # planned | active | disabled | missing | vanished | removed
+    status: Mapped[str] = mapped_column(
+        Text64, default="planned"
+    )  # planned | active | disabled | missing | vanished | left | removed
     triggers: Mapped[list[Any] | None]  # as last seen there: [["rfis", "update"], …]
     looked_at: Mapped[dt.datetime | None]  # when the triggers were last read
     delivered_at: Mapped[dt.datetime | None]  # when a delivery last came in, as of the last look
     refused: Mapped[int] = mapped_column(Integer, default=0)  # deliveries with a wrong secret since it was last written there
     refused_at: Mapped[dt.datetime | None]
     removed_at: Mapped[dt.datetime | None]
+    left_at: Mapped[dict[str, Any] | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
     __table_args__ = (

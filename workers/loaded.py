@@ -57,8 +57,8 @@ class Loaded:
         self._engine = engine
         self._box = box
         self._settings = settings
-        self._call_log = call_log
-        self._tokens = StoreTokens(engine, box)
+        self.call_log = call_log
+        self.tokens = StoreTokens(engine, box)
         self.quota = governor(engine, settings)
         self._lock = threading.Lock()
         self._generation = -1
@@ -97,7 +97,7 @@ class Loaded:
         automations = tuple(parsed.values())
         self._by_version = parsed
         # A token that is remembered may be of the place that a connector led to before.
-        self._tokens = StoreTokens(self._engine, self._box)
+        self.tokens = StoreTokens(self._engine, self._box)
         self.site = Site(
             connectors=found,
             refused=refused,
@@ -141,7 +141,7 @@ class Loaded:
         return dict(self.site.connectors)
 
     def procore(self, name: str, lane: str = "webhook") -> Procore:
-        return Procore(self.connector(name), self._tokens, self._call_log, self.quota, lane=lane)
+        return Procore(self.connector(name), self.tokens, self.call_log, self.quota, lane=lane)
 
     def destination(self, name: str) -> Any:
         """The destination `kind:name`. Raises: Permanent when there is none, or its secrets cannot be had."""

@@ -124,9 +124,17 @@ class _Site:
         known = row is not None and row.state != "removed"
         kind = "connector.updated" if known else "connector.created"
         if known and row is not None and connectors.leads_elsewhere(row.config, config):
-            connectors.forget_place(self._db, parsed.name)
+            self._moved(row)
         self._note(connectors.put(self._db, parsed.name, "file", config, None), "connector changed", parsed.name, kind)
         arm(self._db, parsed.name)
+
+    def _moved(self, row: Any) -> None:
+        """What was learnt at the old place is of no use at the new one; the hooks there need somebody to take them away."""
+        connectors.forget_place(self._db, row.name)
+        count = hooks.leave(self._db, row.name, connectors.place_of(row.config))
+        if count:
+            audit.note(self._db, self._actor, "hooks left behind", row.name, {"hooks": count, **connectors.place_of(row.config)})
+            log.warning("hooks.left", extra=about(connector=row.name, company=row.config.get("company_id"), count=count))
 
     def _is_its_file(self, row: Any, shown: str) -> bool:
         """True also when the file it came from is gone, or names another connector now: then it was moved here."""

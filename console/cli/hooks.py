@@ -86,6 +86,19 @@ def rotate(connector: str, at_once: bool) -> int:
     return 0 if whole and not troubles else 1
 
 
+@hooks.command()
+@click.argument("connector")
+def forget(connector: str) -> None:
+    """Forget hooks that were left behind where the connector led before, once you have deleted them in Procore.
+
+    A connector whose file is moved to another company leaves its hooks at the old one. `hooks list` shows them as left, and
+    `hooks apply` deletes those that today's credentials still may.
+    """
+    with at_hand() as here:
+        count = hooking.forget(here, connector)
+    say(f"{connector}: {count} hook{'' if count == 1 else 's'} forgotten." if count else f"{connector}: no hook was left behind.")
+
+
 _Answer = tuple[list[dict[str, Any]], list[str], list[str]]
 """Rows, troubles, warnings."""
 

@@ -93,6 +93,12 @@ def _hooks(db: Connection, given: Settings) -> Iterator[Finding]:
             seen = f"{refused} deliveries came with a secret that is not ours"
             mend = f"The secret is written to their hooks anew within 15 minutes; at once: tieback hooks apply {row.name}"
             yield Finding(f"hooks of {row.name}", "warn", seen, mend)
+        if left := hooks.left(db, row.name):
+            seen = (
+                f"{len(left)} left behind in company {', '.join(sorted({one.company_id for one in left}))}, where it led before"
+            )
+            mend = f"tieback hooks apply {row.name}. Delete in Procore what it may not, then: tieback hooks forget {row.name}"
+            yield Finding(f"hooks of {row.name}", "warn", seen, mend)
         for sentence in projects.troubles(db, row.name):
             yield Finding(f"projects of {row.name}", "warn", sentence, "")
 

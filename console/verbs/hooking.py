@@ -16,6 +16,7 @@ from console.verbs import connecting
 from console.verbs.at_hand import AtHand
 from store import calls, connectors, hooks
 from store.session import reading, writing
+from workers import left_hooks
 from workers.hooks import Hooks
 from workers.loaded import Loaded
 from workers.ports import CallLog
@@ -63,7 +64,7 @@ def plan(here: AtHand, name: str) -> tuple[Plan, Rows]:
     with Loading(here) as loading:
         mine = loading.hooks(name)
         planned = mine.plan(deletions=True)
-        return planned, shown(planned.changes, name, mine.listeners())
+        return planned, shown((*planned.changes, *left_hooks.changes(here.engine, name)), name, mine.listeners())
 
 
 def apply(here: AtHand, name: str) -> tuple[Plan, list[Done], Rows]:
@@ -71,7 +72,15 @@ def apply(here: AtHand, name: str) -> tuple[Plan, list[Done], Rows]:
     with Loading(here) as loading:
         mine = loading.hooks(name)
         planned = mine.plan(deletions=True)
-        return planned, mine.apply(planned.changes, here.actor), shown(planned.changes, name, mine.listeners())
+        rows = shown((*planned.changes, *left_hooks.changes(here.engine, name)), name, mine.listeners())
+        done = mine.apply(planned.changes, here.actor)
+        return planned, [*done, *left_hooks.take_away(here.engine, loading.loaded, name, here.actor)], rows
+
+
+def forget(here: AtHand, name: str) -> int:
+    """Hooks that were left behind where the connector led before count as gone. Returns how many they were."""
+    connecting.existing(here, name)
+    return left_hooks.forget(here.engine, name, here.actor)
 
 
 def rotate(here: AtHand, name: str, *, at_once: bool) -> tuple[Plan, list[Done], bool]:
@@ -85,13 +94,14 @@ def listed(here: AtHand, connector: str | None = None) -> Rows:
     """Our hooks: the address that Procore calls, what they bring, when something last came in, how old the secrets are."""
     with reading(here.engine) as db:
         lately = hooks.delivered_lately(db)
-        return [_row(here, row, lately.get(row.key) or row.delivered_at) for row in hooks.of_connector(db, connector)]
+        rows = [*hooks.of_connector(db, connector), *hooks.left(db, connector)]
+        return [_row(here, row, lately.get(row.key) or row.delivered_at) for row in rows]
 
 
 def _row(here: AtHand, row: Any, delivered_at: dt.datetime | None) -> dict[str, Any]:
     return {
         "connector": row.connector,
-        "scope": f"project {row.project_id}" if row.project_id else "company",
+        "scope": _scope(row),
         "company_id": row.company_id,
         "project_id": row.project_id,
         "status": row.status,
@@ -104,6 +114,11 @@ def _row(here: AtHand, row: Any, delivered_at: dt.datetime | None) -> dict[str, 
         "url": f"{here.settings.public_url}/webhooks/{row.key}",
         "updated_at": row.updated_at,
     }
+
+
+def _scope(row: Any) -> str:
+    scope = f"project {row.project_id}" if row.project_id else "company"
+    return f"{scope}, company {row.company_id}" if row.status == "left" else scope
 
 
 def _secret(here: dt.datetime, one: Mapping[str, Any], *, first: bool) -> str:

@@ -121,13 +121,13 @@ def test_a_quota_that_is_used_up_makes_nothing_wrong(site: Rig, far: Any) -> Non
 
 def test_a_token_of_the_place_before_is_not_remembered_by_a_worker(site: Rig) -> None:
     site.desk.loaded.procore("acme").companies()
-    assert site.desk.loaded._tokens.current("acme")
+    assert site.desk.loaded.tokens.current("acme")
     with writing(site.engine) as db:
         connectors.forget_place(db, "acme")
         definitions.changed(db)
     with reading(site.engine) as db:
         site.desk.loaded.fresh(db)
-    assert site.desk.loaded._tokens.current("acme") is None
+    assert site.desk.loaded.tokens.current("acme") is None
 
 
 def test_a_file_that_leads_elsewhere_now_forgets_what_was_learnt_before(site: Rig) -> None:

@@ -1,0 +1,14 @@
+"""Hooks that stay at Procore where a connector led to before it was moved."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from store.types import Json
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("tieback_hooks") as hooks:
+        hooks.add_column(sa.Column("left_at", Json, nullable=True))
