@@ -27,6 +27,7 @@ def add(
     mode: str,
     actor: str,
     since: dt.datetime | None = None,
+    confirmed: int | None = None,
 ) -> int:
     """A new import, due at once. `projects` None: all that are permitted when it begins."""
     values = {
@@ -35,6 +36,7 @@ def add(
         "projects": None if projects is None else list(projects),
         "mode": mode,
         "since": since,
+        "confirmed": confirmed,
         "requested_by": actor,
         "lane": "backfill",
         "run_after": now(),

@@ -82,7 +82,9 @@ def _proves_nothing(look: Look, one: List, known: Mapping[str, int], missing: li
     if compared.too_many(len(missing), len(known)):
         return (
             f"{len(missing)} of {len(known)} records are not in the list any more, more than a fifth: none was taken for "
-            "deleted. Check what the app may see: Company Admin > App Management > Permissions."
+            "deleted. Check what the app may see: Company Admin > App Management > Permissions. If they were deleted in Procore, "
+            f'confirm it: tieback import {look.connector} "{one.row.name}" --full'
+            f"{f' --project {one.project_id}' if one.project_id else ''} --confirm-deletions {len(missing)}"
         )
     if one.project_id and all(str(project["id"]) != one.project_id for project in look.procore.projects()):
         return "the project is not visible any more: nothing was taken for deleted."

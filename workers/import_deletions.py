@@ -37,7 +37,7 @@ def look(work: Work, part: Part, between: Pause) -> None:
         if refusal is not None:
             work.commit(part, refusal[0], reason=refusal[1])
             return
-        work.commit(part, "deletions", position={**part.position, "emptied": known == unseen})
+        work.commit(part, "deletions", position={**part.position, "emptied": known == unseen and work.row.confirmed is None})
     _from_bin(work, part)
     if not part.position["emptied"]:
         _one_by_one(work, part, between)
@@ -52,8 +52,8 @@ def _refusal(work: Work, part: Part, known: int, unseen: int) -> tuple[str, str]
         return "ok", f"{unseen} projects are not visible any more. A project that vanished is never marked deleted."
     if part.position["kind"] == "parents" and _unread(work, part):
         return "ok", f"{part.called}: not all of its lists could be read, so nothing was marked deleted."
-    if too_many(unseen, known):
-        return "failed", _too_many(part, known, unseen)
+    if (sentence := _unconfirmed(work, part, known, unseen)) is not None:
+        return "failed", sentence
     return None if _project_is_there(work, part) else ("ok", _vanished(part))
 
 
@@ -67,11 +67,26 @@ def _project_is_there(work: Work, part: Part) -> bool:
     return not part.project_id or any(str(one.get("id")) == part.project_id for one in work.procore.projects())
 
 
-def _too_many(part: Part, known: int, unseen: int) -> str:
+def _unconfirmed(work: Work, part: Part, known: int, unseen: int) -> str | None:
+    """Why a person must look before any of these is believed to be deleted; None when that was done, or need not be."""
+    confirmed = work.row.confirmed
+    if confirmed is None:
+        return _too_many(work, part, known, unseen) if too_many(unseen, known) else None
+    if confirmed == unseen:
+        return None
+    return (
+        f"{part.called}: {confirmed} deletions were confirmed, but {unseen} records are not in the list any more. So none was "
+        "marked deleted. Look again, and confirm the number that you find."
+    )
+
+
+def _too_many(work: Work, part: Part, known: int, unseen: int) -> str:
+    project = f" --project {part.project_id}" if part.project_id else ""
     return (
         f"{part.called}: {unseen} of {known} records are not in the list any more, more than a fifth. So none was marked "
         "deleted. Check in Procore whether the app may still see all of them: Company Admin > App Management > Permissions, and "
-        "the settings of the tool."
+        "the settings of the tool. If they were deleted there, confirm it: "
+        f'tieback import {work.row.connector} "{part.resource.name}" --full{project} --confirm-deletions {unseen}'
     )
 
 

@@ -45,6 +45,13 @@ class Since(click.ParamType[dt.datetime]):
 @click.option("--full", is_flag=True, help="Read everything and look for deletions, even where only changes could be read.")
 @click.option("--project", "projects", multiple=True, metavar="ID", help="Only this project; may be given several times.")
 @click.option("--since", type=Since(), metavar="DATE", help="Only what changed, or is dated, from then on.")
+@click.option(
+    "--confirm-deletions",
+    "confirmed",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many records of this one list were really deleted in Procore, though they are more than a fifth.",
+)
 @click.option("--plan", is_flag=True, help="Show the calls and the time it would take; read nothing.")
 @json_option
 def import_(
@@ -53,6 +60,7 @@ def import_(
     full: bool,
     projects: tuple[str, ...],
     since: dt.datetime | None,
+    confirmed: int | None,
     plan: bool,
     as_json: bool,
 ) -> int:
@@ -63,7 +71,7 @@ def import_(
     No automation is woken. Exit 1 when a list could not be read.
     """
     with at_hand() as here:
-        asked = importing.wish(here, connector, resources, projects, full, since)
+        asked = importing.wish(here, connector, resources, projects, full, since, confirmed)
         if plan:
             return _plan(here, asked, as_json)
         id, known = importing.begin(here, asked)

@@ -11,6 +11,7 @@ from typing import Any
 
 from config.errors import ConfigError, LostLease, Permanent
 from connectors import parents, quota
+from connectors.catalogue import Resource
 from console.verbs import connecting
 from console.verbs.at_hand import AtHand
 from store import audit, calls, imports, leases
@@ -29,13 +30,17 @@ ENDED = ("ok", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asked for, with Procore's own names. `projects` None: all that are permitted."""
+    """What a person asked for, with Procore's own names. `projects` None: all that are permitted.
+
+    `confirmed`: so many missing records of its one list were really deleted.
+    """
 
     connector: str
     resources: tuple[str, ...]
     projects: tuple[str, ...] | None
     mode: str
     since: dt.datetime | None
+    confirmed: int | None = None
 
 
 class _NoBell:
@@ -46,7 +51,13 @@ class _NoBell:
 
 
 def wish(
-    here: AtHand, connector: str, resources: Sequence[str], projects: Sequence[str], full: bool, since: dt.datetime | None
+    here: AtHand,
+    connector: str,
+    resources: Sequence[str],
+    projects: Sequence[str],
+    full: bool,
+    since: dt.datetime | None,
+    confirmed: int | None = None,
 ) -> Wish:
     """What was asked for, checked. Raises: ConfigError with the nearest name, or what to leave out."""
     row = connecting.existing(here, connector)
@@ -59,7 +70,18 @@ def wish(
     if projects and not any(map(parents.needs_project, found)):
         raise ConfigError(f"{found[0].name} belongs to the company, not to a project. Leave --project out.")
     wanted = tuple(dict.fromkeys(projects)) or None
-    return Wish(connector, tuple(dict.fromkeys(one.name for one in found)), wanted, "full" if full else "incremental", since)
+    names = tuple(dict.fromkeys(one.name for one in found))
+    if confirmed is not None:
+        _one_list(found, names, wanted, full)
+    return Wish(connector, names, wanted, "full" if full else "incremental", since, confirmed)
+
+
+def _one_list(found: Sequence[Resource], names: Sequence[str], projects: Sequence[str] | None, full: bool) -> None:
+    """A number confirms the deletions of one list that is read whole. Raises: ConfigError that says what to add."""
+    if not full:
+        raise ConfigError("--confirm-deletions needs --full: only a list that is read whole shows what is missing.")
+    if len(names) > 1 or (parents.needs_project(found[0]) and len(projects or ()) != 1):
+        raise ConfigError("--confirm-deletions is for one list: name one resource, and its project with --project ID.")
 
 
 @contextmanager
@@ -107,8 +129,13 @@ def begin(here: AtHand, asked: Wish) -> tuple[int, bool]:
                 return row.id, True
             if both := _overlap(row, asked):
                 raise Permanent(_taken(row, both), kind="taken")
-        id = imports.add(db, asked.connector, asked.resources, asked.projects, asked.mode, here.actor, asked.since)
-        audit.note(db, here.actor, "import started", asked.connector, {"import": id, "resources": list(asked.resources)})
+        id = imports.add(
+            db, asked.connector, asked.resources, asked.projects, asked.mode, here.actor, asked.since, asked.confirmed
+        )
+        detail: dict[str, Any] = {"import": id, "resources": list(asked.resources)}
+        if asked.confirmed is not None:
+            detail |= {"confirmed_deletions": asked.confirmed, "projects": asked.projects}
+        audit.note(db, here.actor, "import started", asked.connector, detail)
     return id, False
 
 
@@ -116,7 +143,7 @@ def _same(row: Any, asked: Wish) -> bool:
     projects = None if asked.projects is None else sorted(asked.projects)
     theirs = None if row.projects is None else sorted(row.projects)
     same = set(row.resources) == set(asked.resources) and projects == theirs
-    return same and row.mode == asked.mode and row.since == asked.since
+    return same and (row.mode, row.since, row.confirmed) == (asked.mode, asked.since, asked.confirmed)
 
 
 def _overlap(row: Any, asked: Wish) -> list[str]:

@@ -49,6 +49,23 @@ def rows(folder: Path, query: str) -> list[Any]:
         return db.execute(query).fetchall()
 
 
+def test_a_mass_deletion_is_confirmed_by_its_exact_number_for_one_list_and_noted_in_the_audit(run: Run, far: Any) -> None:
+    project = str(far.project_id)
+    assert run("import", "acme", "RFIs", "--project", project).code == 0
+    wish = {"resource": "RFIs", "verb": "delete", "project_id": far.project_id, "count": 30}
+    requests.post(f"{far.url}/_sim/change", json=wish, timeout=10).raise_for_status()
+    refused = run("import", "acme", "RFIs", "--project", project, "--full")
+    assert refused.code == 1
+    assert f'tieback import acme "RFIs" --full --project {project} --confirm-deletions 30' in refused.out + refused.err
+    # It is for one list, read whole
+    for words in (("RFIs", "--project", project), ("RFIs", "--full"), ("RFIs", "Submittals", "--full", "--project", project)):
+        assert run("import", "acme", *words, "--confirm-deletions", "30").code == 2
+    done = run("import", "acme", "RFIs", "--full", "--project", project, "--confirm-deletions", "30", "--json")
+    assert (done.code, done.json()["total"]["deleted"]) == (0, 30)
+    (noted,) = [row for row in run("audit", "list", "--json").json() if "confirmed_deletions" in str(row)]
+    assert noted["actor"].startswith("cli:")
+
+
 def test_an_import_says_what_it_did_and_exits_0(run: Run, far: Any) -> None:
     said = run("import", "acme", "rfis", "Company Vendors", "--project", str(far.project_id))
     assert said.code == 0, said.err

@@ -77,6 +77,34 @@ def test_very_many_gone_at_once_are_not_believed(site: Rig, far: Any) -> None:
     assert "Company Admin > App Management" in parts(site)[-1][2]
 
 
+def test_very_many_that_a_person_has_confirmed_by_their_number_are_marked(site: Rig, far: Any) -> None:
+    project = str(far.project_id)
+    import_(site, "RFIs", projects=[project])
+    ids = change(far, verb="delete", count=25)
+    import_(site, "RFIs", projects=[project])
+    assert f'tieback import acme "RFIs" --full --project {project} --confirm-deletions 25' in parts(site)[-1][2]
+    # Another number confirms nothing
+    done = import_(site, "RFIs", projects=[project], confirmed=24)
+    assert (done["state"], gone(site, "rfis")) == ("failed", [])
+    assert "24 deletions were confirmed, but 25 records are not in the list any more" in parts(site)[-1][2]
+    # The right one does
+    done = import_(site, "RFIs", projects=[project], confirmed=25)
+    assert (done["state"], counts(done, "RFIs")[3]) == ("ok", 25)
+    assert gone(site, "rfis") == sorted(map(str, ids))
+
+
+def test_a_list_that_emptied_is_asked_record_by_record_once_its_number_is_confirmed(site: Rig, far: Any) -> None:
+    project = str(far.project_id)
+    import_(site, "Sub Jobs", projects=[project])
+    known = len(far.world.shelves.of("Sub Jobs", far.project_id))
+    ids = change(far, resource="Sub Jobs", verb="delete", count=known)
+    # Given a list that emptied and a person who says that all were deleted
+    done = import_(site, "Sub Jobs", projects=[project], confirmed=known)
+    # Then each was asked for by itself
+    assert (done["state"], len(gone(site, "sub_jobs"))) == ("ok", len(ids))
+    assert sum(call["count"] for call in far.world.calls.listed() if call["status"] == 404) >= known
+
+
 def test_an_empty_list_proves_nothing_by_itself(site: Rig, far: Any) -> None:
     project = str(far.project_id)
     import_(site, "Sub Jobs", projects=[project])
