@@ -79,7 +79,7 @@ class Governor:
 
     A caller waits here for `patience_s` at most; a longer wait is raised as Transient(kind="quota"), so that a worker can do
     something else meanwhile. `at_once` is how many calls may be taken from the shared state together; more than one
-    spares a slow place (SQLite commits) the look before every call.
+    spares a slow place (SQLite commits) the look before every call. `holder` is this process's name in the state.
     """
 
     def __init__(
@@ -90,10 +90,11 @@ class Governor:
         sleep: Callable[[float], None] | None = None,
         patience_s: float = PATIENCE_S,
         at_once: int = 1,
+        holder: str | None = None,
     ) -> None:
         self.shared, self._clock, self._sleep = shared, clock, sleep
         self._patience_s, self._at_once = patience_s, at_once
-        self._holder = uuid.uuid4().hex[:12]
+        self._holder = holder or uuid.uuid4().hex[:12]
         self._numbers = itertools.count()
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()

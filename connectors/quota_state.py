@@ -9,7 +9,7 @@ Source: Procore documentation, rate limiting (examples: 25 per 10 s with 600 per
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -72,7 +72,10 @@ class Circuit:
 
 @dataclass(frozen=True)
 class State:
-    """`out`: calls that a holder (a process) may have under way, and when it was last heard of. `spent`: how many ended when."""
+    """`out`: calls that a holder (a process) may have under way, and when it was last heard of. `spent`: how many ended when.
+
+    `place` says whose limits these are: a connector that is moved has others.
+    """
 
     spike: Spike = field(default_factory=Spike)
     hour: Hour = field(default_factory=Hour)
@@ -82,6 +85,7 @@ class State:
     blocked_until: float = 0.0
     why: str = ""
     touched: float = 0.0
+    place: str = ""
 
     def under_way(self) -> int:
         return sum(count for count, _ in self.out.values())
@@ -110,13 +114,9 @@ def reserve(limit: int, lane: str) -> int:
 
 def current(state: State, now: float) -> State:
     """The same knowledge as of `now`: what has ended is dropped, a window that is over begins anew."""
-    gone = {holder: count for holder, (count, heard) in state.out.items() if heard + LONGEST_CALL_S <= now}
     spent = [(ended, count) for ended, count in state.spent if ended + state.spike.length_s > now]
-    if gone:
-        # Whatever these processes had under way has ended by now, nobody knows when.
-        spent.append((now, sum(gone.values())))
-        state = replace(state, out={name: one for name, one in state.out.items() if name not in gone})
     state = replace(state, spent=tuple(spent))
+    state = without(state, now, [holder for holder, (_, heard) in state.out.items() if heard + LONGEST_CALL_S <= now])
     if state.spike.others and state.spike.until <= now:
         state = replace(state, spike=replace(state.spike, others=0))
     if state.hour.until and state.hour.until <= now:
@@ -125,6 +125,15 @@ def current(state: State, now: float) -> State:
         doubt = not state.hour.until_sure
         state = replace(state, hour=replace(state.hour, used=carried, others=0, until=0.0, until_sure=False, doubt=doubt))
     return state
+
+
+def without(state: State, now: float, holders: Iterable[str]) -> State:
+    """Whatever these had under way has ended by now, nobody knows when."""
+    gone = {name: state.out[name][0] for name in holders if name in state.out}
+    if not gone:
+        return state
+    left = {name: one for name, one in state.out.items() if name not in gone}
+    return replace(state, out=left, spent=(*state.spent, (now, sum(gone.values()))))
 
 
 def shifted(state: State, by_s: float) -> State:
@@ -161,6 +170,7 @@ def from_json(kept: Any) -> State:
             blocked_until=float(kept["blocked_until"]),
             why=str(kept["why"]),
             touched=float(kept["touched"]),
+            place=str(kept.get("place", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return State()

@@ -5,6 +5,7 @@ Read from the store, so that every process sees the same; read again when the st
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Loaded:
         self._settings = settings
         self.call_log = call_log
         self.tokens = StoreTokens(engine, box)
-        self.quota = governor(engine, settings)
+        self.quota = governor(engine, settings, self._place)
         self._lock = threading.Lock()
         self._generation = -1
         self.site = Site()
@@ -124,6 +125,12 @@ class Loaded:
     def client_ids(self) -> dict[str, str]:
         """Connector name to client id, by which our own changes are known."""
         return {name: one.client_id for name, one in self.site.connectors.items()}
+
+    def _place(self, name: str) -> str | None:
+        """Whose rate limits a connector meets; None while it cannot be used."""
+        one = self.site.connectors.get(name)
+        whose = one and f"{one.api_host} {one.company_id} {one.client_id}"
+        return hashlib.sha256(whose.encode()).hexdigest()[:16] if whose else None
 
     def connector(self, name: str) -> Connector:
         """Raises: Permanent when there is none of this name, or it cannot be used, with the reason."""

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -22,10 +22,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.logs import about
 from config.settings import Settings
-from connectors.governor import Change, Governor, MemoryShared
-from connectors.quota_state import State, as_json, from_json, shifted
+from connectors.governor import Change, Governor, MemoryShared, Shared
+from connectors.quota_state import State, as_json, from_json, shifted, without
 from store import quota
 from store.session import reading, writing
+from workers import quota_holders
 
 T = TypeVar("T")
 
@@ -54,14 +55,32 @@ class Place(Protocol):
     def change(self, connector: str, how: Change[T]) -> T: ...
 
 
-def governor(engine: Engine, settings: Settings) -> Governor:
-    """The quota of this process, shared as the settings allow."""
+def governor(engine: Engine, settings: Settings, place_of: Callable[[str], str | None] = lambda _name: None) -> Governor:
+    """The quota of this process, shared as the settings allow. `place_of` says where a connector leads to, if it is known."""
     places: list[Place] = [Rows(engine)]
     if settings.broker_url.startswith(("redis:", "rediss:")):
         places.insert(0, InRedis(settings.broker_url))
     # Each look costs a commit, which SQLite makes slow; elsewhere one call at a time wastes nothing.
     at_once = SQLITE_AT_ONCE if len(places) == 1 and engine.dialect.name == "sqlite" else 1
-    return Governor(Chain(places), at_once=at_once)
+    return Governor(Believed(Chain(places), place_of), at_once=at_once, holder=quota_holders.name_here())
+
+
+class Believed:
+    """A shared state as far as this process believes it: what was learnt of another place says nothing about this one,
+    and who has ended on this machine has nothing under way."""
+
+    def __init__(self, shared: Shared, place_of: Callable[[str], str | None]):
+        self._shared, self._place_of = shared, place_of
+
+    def change(self, connector: str, how: Change[T]) -> T:
+        place = self._place_of(connector)
+
+        def believed(state: State, now: float) -> tuple[State | None, T]:
+            if place is not None and state.place != place:
+                state = State(place=place)
+            return how(without(state, now, filter(quota_holders.has_ended, state.out)), now)
+
+        return self._shared.change(connector, believed)
 
 
 class Rows:

@@ -6,6 +6,8 @@ Processes are played by governors of their own, and once by real ones.
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -204,6 +206,37 @@ def test_trap_17_a_disconnected_app_costs_a_handful_of_calls_however_many_work_i
                 kinds.append(getattr(error, "kind", ""))
     assert kinds == ["disconnected"] * 8 + ["quota"] * 52
     assert statuses(calls) == [403] * 8
+
+
+def test_a_first_call_that_died_with_its_process_holds_nobody_up(shared: Settings, engine: Engine) -> None:
+    # Given a quota of which nothing is known, and a call that ended with its process
+    one = quota.governor(engine, shared)
+    died = subprocess.Popen(["true"])
+    died.wait()
+    one._holder = f"{socket.gethostname()}/{died.pid}/1/aa"
+    one.call("acme", "webhook").__enter__()
+    assert one.shared.change("acme", lambda state, now: (None, state)).under_way() == 0
+    # When another process calls, then it need not wait, and the lost call counts as made
+    other = quota.governor(engine, shared)
+    other._patience_s = 0.0
+    call(other)
+    assert settled(lambda: (other.state("acme")[0].hour.used, other.state("acme")[0].under_way()) == (2, 0))
+
+
+def test_a_connector_that_leads_elsewhere_now_begins_with_a_quota_of_which_nothing_is_known(
+    shared: Settings, engine: Engine
+) -> None:
+    places = {"acme": "here"}
+    one = quota.governor(engine, shared, places.get)
+    call(one, answer=Answer(limit=3600, remaining=3000, reset_s=1800.0))
+    assert settled(lambda: one.state("acme")[0].hour.sure)
+    # When it is moved, as this process and others know
+    places["acme"] = "there"
+    for side in (one, quota.governor(engine, shared, places.get)):
+        assert not side.state("acme")[0].hour.sure
+        call(side)
+    # Then who does not know where it leads sees what the others have learnt there
+    assert quota.governor(engine, shared).state("acme")[0].place == "there"
 
 
 def test_calls_are_logged_with_their_lane(make: Make) -> None:
