@@ -14,6 +14,9 @@ from automations.outcomes import Answered
 from automations.tools import Procore, Tools
 from config.errors import Permanent
 
+BOUND = ("webhook", "sweep", "manual")
+"""Sources of events that belong to one company's record."""
+
 
 class Budget:
     """Calls to Procore that one attempt at a run may still make."""
@@ -57,16 +60,39 @@ class Context:
     def dry(self) -> bool:
         return self.journal.dry
 
-    def procore(self, connector: str | None) -> Procore:
-        """The named connector, or the event's own; there is no other fallback. Counts as one call."""
-        self.budget.spend()
-        return self.tools.procore(connector or self.event.connector)
+    def procore(self, connector: str | None, *, calls: int = 1) -> Procore:
+        """The named connector, or the event's own; there is no other fallback. Counts as so many calls."""
+        for _ in range(calls):
+            self.budget.spend()
+        return self.tools.procore(self.connector(connector))
+
+    def connector(self, named: str | None) -> str:
+        """The connector to use: the named one, else the event's own, and never one of another company than the event's.
+
+        Raises: Permanent (no_connector, other_company).
+        """
+        name = named or self.event.connector
+        if not name:
+            raise Permanent("this run has no connector of its own, since nothing at Procore set it off; write connector:",
+                            kind="no_connector")  # fmt: skip
+        bound = self.event.company_id if self.event.source in BOUND else ""
+        if bound and name != self.event.connector and (company := self.tools.company_of(name)) != bound:
+            raise Permanent(
+                f"connector {name} leads to company {company}, and what set this run off belongs to company {bound}: a rule may "
+                "not carry one company's data into another. Leave connector: out, or give the rule a trigger of that company.",
+                kind="other_company",
+            )
+        return name
+
+    def effect_key(self, target: str, once: str | None = None) -> str:
+        """The ledger's name for an effect of this step on this target."""
+        return effects.key_of(self.automation, self.step, self.item_key, target, self.event.key, once)
 
     def perform(
         self, policy: Policy, target: str, summary: str, request: Any, call: Callable[[], Any], *, once: str | None = None,
         lookup: Callable[[], Any | None] | None = None,
     ) -> Any:  # fmt: skip
         """`effects.perform` for this step."""
-        key = effects.key_of(self.automation, self.step, self.item_key, target, self.event.key, once)
+        key = self.effect_key(target, once)
         effect = Effect(key, self.step, policy, target, summary, effects.hash_of(request))
         return effects.perform(self.journal, effect, call, lookup)

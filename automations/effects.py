@@ -87,7 +87,7 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
 def _may_have_applied(policy: Policy, error: Transient | Permanent) -> bool:
     """A 5xx may come after the work was done. One that asks us to come back later says it was not."""
     return (
-        policy == "at_most_once"
+        policy in ("at_most_once", "verify_then_retry")
         and error.kind.startswith(("http_5", "timeout"))
         and getattr(error, "retry_after_s", None) is None
     )

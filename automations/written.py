@@ -22,11 +22,7 @@ LATER_STEP_KEYS = frozenset({"foreach", "parallel"})
 LATER_LIMITS = frozenset({"api_share", "events"})
 LATER_ACTIONS = frozenset(
     [
-        "procore.list",
         "procore.import",
-        "procore.create",
-        "procore.update",
-        "procore.sync",
         "procore.upload",
         "procore.download",
         "procore.check_deliveries",

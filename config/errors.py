@@ -6,6 +6,7 @@ TiebackError
 │   └── Uncertain    the call went out and its answer never came; it may have been applied
 ├── Permanent        the same call will fail again; the caller stops and shows the sentence
 └── LostLease        somebody else holds this work now; the caller drops it silently
+    └── Withheld     a person holds such work up; it is put aside and taken up later, as if it had not begun
 """
 
 from __future__ import annotations
@@ -46,3 +47,7 @@ class Permanent(TiebackError):
 
 class LostLease(TiebackError):
     """The lease on this piece of work has passed to somebody else."""
+
+
+class Withheld(LostLease):
+    """A person holds this kind of work up. Nothing was done; the work is put aside without counting as an attempt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 
@@ -17,15 +17,20 @@ class Unreadable(ValueError):
     """The body cannot be used; `str()` says what was seen."""
 
 
-def read(response: requests.Response, cap_bytes: int = CAP_BYTES) -> bytes:
+def read(response: requests.Response, cap_bytes: int = CAP_BYTES, into: BinaryIO | None = None) -> bytes:
     """The unpacked body. gzip and deflate only, and only one of them: we ask for nothing else.
 
+    With `into` it is written there piece by piece, and must not be packed.
     Raises: Unreadable when it is too large or packed wrongly; errors of the connection as urllib3 has them.
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding in ("", "identity") and into is not None:
+        for chunk in _wire(response, cap_bytes):
+            into.write(chunk)
+        return b""
     if coding in ("", "identity"):
         return b"".join(_wire(response, cap_bytes))
-    if coding not in ("gzip", "x-gzip", "deflate"):
+    if coding not in ("gzip", "x-gzip", "deflate") or into is not None:
         raise Unreadable(f"the body is packed as {coding[:40]!r}, which we did not ask for")
     return _unpacked(_wire(response, cap_bytes), cap_bytes)
 

@@ -57,6 +57,11 @@ class Resource:
     page_max: int
     group: str | None
     deleted_path: str | None
+    sync_path: str | None
+    sync_query: tuple[str, ...]
+    make_path: str | None
+    make_query: tuple[str, ...]
+    word: str
     fields: Mapping[str, Type] | None
     list_lacks: tuple[str, ...]
     retired: Mapping[str, str]
@@ -92,6 +97,19 @@ class Resource:
     def parent(self) -> str | None:
         return self.show_parent or self.list_parent
 
+    @cached_property
+    def make_parent(self) -> str | None:
+        return _parent(self.make_path, self.make_query)
+
+    @cached_property
+    def sync_parent(self) -> str | None:
+        return _parent(self.sync_path, self.sync_query)
+
+    @property
+    def takes_origin(self) -> bool:
+        """Whether a record carries `origin_id`, our own key for it, which Procore keeps unique in the company."""
+        return self.sync_path is not None or "origin_id" in (self.fields or {})
+
     @property
     def batch(self) -> bool:
         """Whether one call of its list reads many records by id."""
@@ -120,6 +138,12 @@ def subscribable(name: str) -> Subscribable | None:
 
 def subscribables() -> tuple[Subscribable, ...]:
     return tuple(dict.fromkeys(_subscribables().values()))
+
+
+def _singular(name: str) -> str:
+    """`punch_item` for Punch Items: what the fields of a write are wrapped in."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).removeprefix("company_").removeprefix("project_")
+    return re.sub(r"ies$", "y", plain) if plain.endswith("ies") else plain.removesuffix("s")
 
 
 def _parent(path: str | None, query: tuple[str, ...]) -> str | None:
@@ -174,6 +198,11 @@ def _row(name: str, row: Mapping[str, Any], drawn: Mapping[str, Any]) -> Resourc
         page_max=page_max,
         group=row.get("group"),
         deleted_path=row.get("deleted"),
+        sync_path=row.get("sync"),
+        sync_query=tuple(row.get("sync_query", ())),
+        make_path=row.get("make", row.get("list")),
+        make_query=tuple(row.get("make_query", row.get("list_query", ()) if "make" not in row else ())),
+        word=row.get("word", _singular(name)),
         fields=fields,
         list_lacks=tuple(shape.get("list_lacks", ())) if shape else (),
         retired=row.get("retired", {}),

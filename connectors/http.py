@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import requests
@@ -113,8 +113,10 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         shown: str | None = None,
+        into: BinaryIO | None = None,
     ) -> Reply:
         """The answer, whatever its status. `shown` stands for the path in errors and records, where the path is a secret.
+        The body of a good answer goes into the open file `into`, where there is one.
 
         Raises:
             Transient: nothing was sent, or a read got no whole answer.
@@ -125,7 +127,7 @@ class Client:
         path = path if shown is None else shown
         started = time.monotonic()
         try:
-            reply = self._exchanged(method, path, request, started)
+            reply = self._exchanged(method, path, request, started, into)
         except TiebackError as error:
             self._log(method, path, None, started, error)
             raise
@@ -169,13 +171,15 @@ class Client:
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(f"{self.who}: the body cannot be written as JSON ({plain(str(error), 100)}).") from None
 
-    def _exchanged(self, method: str, path: str, request: requests.PreparedRequest, started: float) -> Reply:
+    def _exchanged(
+        self, method: str, path: str, request: requests.PreparedRequest, started: float, into: BinaryIO | None
+    ) -> Reply:
         with exchange(self._total_s) as one:
             try:
                 timeouts = (min(CONNECT_S, self._total_s), min(self._read_s, self._total_s))
                 response = _session(self.at, self._resolver).send(request, stream=True, allow_redirects=False, timeout=timeouts)
                 with response:
-                    body = bodies.read(response, self._cap_bytes)
+                    body = bodies.read(response, self._cap_bytes, into if response.status_code // 100 == 2 else None)
             except bodies.Unreadable as error:
                 raise self._unreadable(method, path, str(error)) from None
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

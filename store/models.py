@@ -14,6 +14,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base as Base
 from store.base import Leased, Text64, Text200
+from store.models_effects import HookPlan as HookPlan
+from store.models_effects import OwnWrite as OwnWrite
+from store.models_effects import Pause as Pause
+from store.models_effects import Spent as Spent
 from store.models_procore import Call as Call
 from store.models_procore import Connector as Connector
 from store.models_procore import Cursor as Cursor

@@ -141,6 +141,7 @@ class Import(Leased, Base):
     mode: Mapped[str] = mapped_column(Text64)
     since: Mapped[dt.datetime | None]  # read only what changed, or is dated, after it
     confirmed: Mapped[int | None] = mapped_column(Integer)  # so many missing records a person has confirmed as deleted
+    options: Mapped[dict[str, Any] | None]  # what a step asked for besides: `table`, `deletions`
     requested_by: Mapped[str] = mapped_column(Text200)
     counts: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]

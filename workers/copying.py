@@ -16,6 +16,7 @@ from connectors.reading import Json
 from store import calls, events, fetches, leases, records, unavailable
 from store.records import Kept
 from store.session import reading, retrying, writing
+from workers import echoes
 from workers.desk import Desk
 from workers.dispatch import Rings, ring
 from workers.planner import Batch, Taken
@@ -87,11 +88,16 @@ def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> 
         reason = "the record was deleted, and this may be a stale answer" if kept.gone else "the copy is not newer than the event"
         fetches.put_back(db, one.held, row, wait_s, counts=False, reread=row.reread + 1, reason=reason)
         return []
+    if echoes.must_wait(db, row):
+        reason = "a change of ours is under way, whose answer tells whether this is its echo"
+        fetches.put_back(db, one.held, row, echoes.WAIT_S, counts=False, reread=row.reread, reason=reason)
+        return []
     return _finished(db, one, kept.before_id, kept.after_id)
 
 
 def _finished(db: Connection, one: Taken, before_id: int | None, after_id: int) -> Rings:
     """The runs it has released, and a fetch of the same record that has come due meanwhile, to be rung for."""
+    echoes.settle(db, one.row, before_id, after_id)
     released = fetches.release_runs(db, one.row.id, before_id, after_id)
     leases.finish(db, one.held, "ok", reason=None)
     following = fetches.next_of_record(db, one.row)

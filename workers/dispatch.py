@@ -12,6 +12,7 @@ from automations.match import Match
 from config.logs import about
 from connectors import catalogue
 from store import events, records, repairs
+from workers import echoes
 from workers.desk import Desk
 from workers.events import Said, event_of
 
@@ -48,6 +49,7 @@ class Entered(NamedTuple):
 def enter(desk: Desk, db: Connection, said: Said, origin: Origin) -> Entered:
     """Keep one event with its runs, in the caller's transaction. Ring with `ring` once that is committed."""
     values = said.row() | {"connector": origin.connector, "delivery_id": origin.delivery_id, "source": origin.source}
+    values["hop"] = echoes.hop(db, values)
     event_id = events.add(db, {**values, "state": "received"})
     if event_id is None and origin.source in ("config", "inbound"):
         event_id = events.announced(db, origin.connector, said.key)  # kept with its delivery, so that it had an id at once
@@ -124,7 +126,9 @@ class _Entering:
 
     def _run(self, match: Match) -> None:
         rule, said, connector = match.automation, self._said, self._origin.connector
-        fetch_id = self._fetch() if rule.needs_record and said.action != "delete" else None
+        # What may be our own echo is told by its content alone.
+        needed = rule.needs_record or (self._values["hop"] > 0 and catalogue.resource(said.resource_name) is not None)
+        fetch_id = self._fetch() if needed and said.action != "delete" else None
         run_id = events.add_run(
             self._db,
             {

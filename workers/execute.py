@@ -11,7 +11,7 @@ from automations import engine
 from automations.outcomes import Outcome
 from automations.scope import Scope
 from config import failpoints
-from config.errors import ConfigError, Permanent
+from config.errors import ConfigError, Permanent, Withheld
 from config.logs import about
 from store import events, leases, records, runs, timers
 from store.leases import Held
@@ -20,8 +20,8 @@ from store.session import reading, retrying, writing
 from workers.desk import Desk
 from workers.events import event_of
 from workers.journal import StoreJournal, small
-from workers.pausing import put_aside_while_paused
-from workers.tools import Tools
+from workers.pausing import LOOK_AGAIN_S, put_aside_while_paused
+from workers.tools import Running, Tools
 
 log = logging.getLogger("tieback.run")
 
@@ -63,11 +63,14 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
     try:
         rule = desk.loaded.automation(row.version_id)
         scope = _scope(row, event, before, after, held, moment)
-        outcome = engine.run(rule, scope, journal, Tools(desk, row.lane))
+        outcome = engine.run(rule, scope, journal, Tools(desk, row.lane, Running(row, scope.event, rule.limits)))
     except (Permanent, ConfigError) as error:
         journal.abandon()
         kind = getattr(error, "kind", "config")
         outcome = Outcome("failed", error={"step": None, "kind": kind, "message": str(error)})
+    except Withheld as error:
+        journal.abandon()
+        outcome = Outcome("waiting", wait_s=LOOK_AGAIN_S, reason=str(error))
     except BaseException:  # a lost lease, or what nobody expected: the transaction and its locks must not outlive it
         journal.abandon()
         raise

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from automations.journal import Effect, EffectState, KeptEffect, RowChange, RowDeletion, StepResult
 from config import failpoints
-from config.errors import LostLease, Permanent, Transient
+from config.errors import LostLease, Permanent, Transient, Withheld
 from config.logs import scrub
-from store import calls, leases, runs, tables
+from store import calls, leases, pauses, runs, tables
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
 from workers.keeper import Keeper
@@ -164,6 +164,8 @@ class StoreJournal:
         }
         with writing(self._engine) as db:
             leases.renew(db, self._held)
+            if (held := pauses.get(db, pauses.EFFECTS)) is not None:
+                raise Withheld(f"{pauses.HELD} by {held.actor}: {held.reason}")
             row, fresh = runs.intend(db, values)
         failpoints.hit("run.intended")
         return KeptEffect(row.state, row.response, fresh)

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from automations.event import Event
+from automations.parts import Limits
 from automations.tools import Reply
 from config.errors import ConfigError, Permanent, TiebackError
 from connectors.kinds.procore_dmsa import Procore
+from workers.caps import Caps
 from workers.desk import Desk
+from workers.echoes import OwnWrites
+
+
+@dataclass(frozen=True)
+class Running:
+    """The run that the tools are for: its row, its event, and the limits of its automation."""
+
+    row: Any
+    event: Event
+    limits: Limits
 
 
 class Tools:
     """The tools of one run. A rule reaches only connectors that exist; there is no default one."""
 
-    def __init__(self, desk: Desk, lane: str):
+    def __init__(self, desk: Desk, lane: str, running: Running):
         self._desk = desk
         self._lane = lane
+        self._running = running
 
     def procore(self, connector: str) -> Procore:
         """Raises: Permanent(kind="no_connector") when there is none of this name, or it cannot be used."""
@@ -27,6 +42,15 @@ class Tools:
     def http(self, destination: str) -> Http:
         """Raises: Permanent(kind="no_destination") when there is none of this name."""
         return Http(self._desk.loaded.destination(f"http:{destination}"))
+
+    def company_of(self, connector: str) -> str:
+        return self._desk.loaded.connector(connector).company_id
+
+    def own_writes(self) -> OwnWrites:
+        return OwnWrites(self._desk.engine, self._running.row, self._running.event, self.company_of)
+
+    def caps(self) -> Caps:
+        return Caps(self._desk.engine, self._running.row, self._running.limits)
 
 
 class Http:

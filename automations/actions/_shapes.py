@@ -11,6 +11,8 @@ from pydantic import BeforeValidator
 from automations.functions import iso, moment
 from automations.templates import RecordCopy
 from automations.written import complain
+from config.problems import did_you_mean
+from connectors import catalogue
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _WHOLE_RECORD = re.compile(r"\s*\$\{\s*record\s*\}\s*\Z")
@@ -56,6 +58,15 @@ def _moment(value: Any) -> Any:
         raise complain("TB133", f'"{value}" is no date or time; write it as 2026-12-31 or 2026-12-31T08:00:00Z') from None
 
 
+def resource(value: Any) -> Any:
+    """Procore's own spelling of a resource. Raises: PydanticCustomError TB121."""
+    row = catalogue.resource(value) if isinstance(value, str) else None
+    if row is None and not (isinstance(value, str) and "${" in value):
+        mend = did_you_mean(str(value), catalogue.names()) or "; `tieback rules schema resources` lists them"
+        raise complain("TB121", f'Procore has no resource "{value}"{mend}')
+    return row.name if row is not None else value
+
+
 def is_record(value: Any) -> bool:
     """`${record}` as written, or what it became."""
     return isinstance(value, RecordCopy) or (isinstance(value, str) and _WHOLE_RECORD.match(value) is not None)
@@ -65,3 +76,4 @@ Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int)]
 Table = Annotated[str, BeforeValidator(_table)]
 Column = Annotated[str, BeforeValidator(column)]
 Moment = Annotated[str, BeforeValidator(_moment)]
+Resource = Annotated[str, BeforeValidator(resource)]

@@ -124,10 +124,18 @@ def run(params: Params, context: Context) -> Done:
         )
     # With a key of its own the effect is the same wherever it is sent from; without, the path tells targets apart.
     target = f"{params.to} {params.method}" if params.idempotency_key else f"{params.to} {params.method} {params.path}"
+    _within_its_cap(params, context, target, line)
     answer = context.perform(
         kind, target, line, request, lambda: _answer(params, _send(params, context)), once=params.idempotency_key
     )
     return Done(answer)
+
+
+def _within_its_cap(params: Params, context: Context, target: str, line: str) -> None:
+    caps = context.tools.caps()
+    kind: Literal["writes", "deletes"] = "deletes" if params.method == "DELETE" else "writes"
+    if caps.take(kind, 1, context.effect_key(target, params.idempotency_key), line, at_procore=False) < 1:
+        raise Permanent(caps.refusal(kind, 1), kind="cap")
 
 
 def _send(params: Params, context: Context) -> Reply:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automations.actions._shapes import Text
+from automations.actions._shapes import Resource, Text
 from automations.context import Context
 from automations.fields import Field, of_resource
 from automations.known import Known
@@ -24,7 +24,7 @@ FIXED = ("resource", "connector")
 
 
 class Params(Strict):
-    resource: str
+    resource: Resource
     id: Text
     connector: str | None = None
     project_id: Text | None = None

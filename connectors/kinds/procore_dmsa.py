@@ -6,14 +6,14 @@ Records are Procore's own dicts, untouched. Source: Procore documentation and RE
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from config.errors import ConfigError, Permanent, Transient
 from config.problems import did_you_mean
-from connectors import batches, catalogue, http, lessons, reading
+from connectors import batches, bodies, catalogue, http, lessons, reading, transfers, writes
 from connectors.addresses import Resolver, origin
 from connectors.addresses import resolve as resolve_name
 from connectors.catalogue import Resource
@@ -87,7 +87,9 @@ class Procore:
         row = known(resource)
         if row.show_path is None:
             return self._from_list(row, id, project_id, parent)
-        path, query = self._where(row, row.show_path, row.show_query, id, project_id, parent, row.show_parent)
+        path, query = self.where(
+            row, row.show_path, row.show_query, id=id, project_id=project_id, parent=parent, parent_name=row.show_parent
+        )
         record = unwrapped(self.request("GET", path, query=query))
         if not isinstance(record, dict):
             raise Transient(
@@ -132,19 +134,21 @@ class Procore:
         deleted: bool = False,
         start: int = 1,
         total_before: int | None = None,
+        asking: Callable[[], None] | None = None,
     ) -> Iterator[reading.Page]:
         """As `pages`, whole pages from page `start` on; what moves between two pages may come twice.
 
         `total_before` is the total that the page before `start` told: the list may have become shorter since.
+        `asking` is called before each request and may raise to stop there.
         """
         row = known(resource)
         path = row.deleted_path if deleted else row.list_path
         if path is None:
             raise ConfigError(f"{row.name} has no list{' of deleted records' if deleted else ''} at Procore. {row.note}".strip())
-        target, fixed = self._where(row, path, row.list_query, "", project_id, parent, row.list_parent)
+        target, fixed = self.where(row, path, row.list_query, project_id=project_id, parent=parent, parent_name=row.list_parent)
         asked = {**row.list_fixed, **fixed, **filter_query(row, filters or {}), **(query or {})}
         size = max(1, min(per_page or row.page_max, row.page_max)) if row.paging else None
-        return self._pages(target, asked, size, row.group, start, total_before)
+        return self._pages(target, asked, size, row.group, start, total_before, asking)
 
     def listed(self, path: str, query: Mapping[str, Any], per_page: int) -> Iterator[Json]:
         """Each item of a list that is no resource of the catalogue."""
@@ -175,6 +179,50 @@ class Procore:
                 f"{error} A fresh token was refused as well: was the app's secret reset, or the app removed?", kind="unauthorized"
             ) from None
 
+    def create(
+        self, resource: Resource | str, fields: Mapping[str, Any], project_id: str | None = None, parent: str | None = None
+    ) -> Json:
+        """A new record, as Procore answers it. Raises: as `request` does; http_409 or http_422 when a key is taken."""
+        return writes.create(self, known(resource), fields, project_id, parent)
+
+    def update(
+        self,
+        resource: Resource | str,
+        id: str,
+        fields: Mapping[str, Any],
+        project_id: str | None = None,
+        parent: str | None = None,
+    ) -> Json:
+        """Change these fields of a record; the record as Procore answers it. Raises: as `request` does."""
+        return writes.update(self, known(resource), id, fields, project_id, parent)
+
+    def sync(
+        self,
+        resource: Resource | str,
+        rows: Sequence[Mapping[str, Any]],
+        project_id: str | None = None,
+        parent: str | None = None,
+    ) -> writes.Synced:
+        """Create or change up to 1000 records by `id` or `origin_id`. Raises: as `request` does, never for single rows."""
+        return writes.sync(self, known(resource), rows, project_id, parent)
+
+    def upload(self, name: str, content_type: str, content: BinaryIO, project_id: str | None = None) -> str:
+        """Bring a file to Procore's storage; the id of the upload, for the fields of a record. Raises: as `request` does."""
+        return transfers.upload(self, self._outside(bodies.CAP_BYTES), name, content_type, content, project_id)
+
+    def download(self, url: str, into: BinaryIO, max_bytes: int) -> None:
+        """The bytes behind an attachment's address. Raises: Permanent (foreign_url, too_large); else as `request` does."""
+        transfers.download(self, self._outside(max_bytes), url, into)
+
+    def _outside(self, cap_bytes: int) -> transfers.Outside:
+        return lambda url: transfers.client(self.connector, url, self._record, self._resolver, cap_bytes)
+
+    def signed(self, call: Callable[[str], http.Reply]) -> http.Reply:
+        """The answer to a call that is made with our token, and once more with a fresh one when it is refused."""
+        token = self._tokens.token()
+        reply = call(token.value.reveal())
+        return call(self._tokens.instead_of(token).value.reveal()) if reply.status == 401 else reply
+
     def _once(self, method: str, path: str, query: Mapping[str, Any] | None, json: Any, token: str) -> http.Reply:
         name = self.connector.name
         headers = {"Authorization": f"Bearer {token}"}
@@ -197,8 +245,11 @@ class Procore:
         group: str | None,
         start: int = 1,
         total_before: int | None = None,
+        asking: Callable[[], None] | None = None,
     ) -> Iterator[reading.Page]:
         def ask(position: Mapping[str, Any]) -> tuple[http.Reply, list[Json]]:
+            if asking is not None:
+                asking()
             reply = self.reply("GET", path, query={**query, **position})
             return reply, self._records(path, reply, group)
 
@@ -229,15 +280,16 @@ class Procore:
             kind="http_404",
         )
 
-    def _where(
+    def where(
         self,
         row: Resource,
         path: str,
         wanted: tuple[str, ...],
-        id: str,
-        project_id: str | None,
-        parent: str | None,
-        parent_name: str | None,
+        *,
+        id: str = "",
+        project_id: str | None = None,
+        parent: str | None = None,
+        parent_name: str | None = None,
     ) -> tuple[str, dict[str, str]]:
         """The path with its placeholders filled, and the required query parameters."""
         values = {"company_id": self.connector.company_id, "project_id": project_id, "id": id}

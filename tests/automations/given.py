@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from automations.definition import load
 from automations.event import Event
 from automations.known import Known
 from automations.parts import Automation
 from automations.scope import Scope
-from automations.tools import Reply
+from automations.tools import NoTools, Reply
 from config.errors import Permanent
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
-KNOWN = Known(connectors={"acme-prod"}, destinations={"http:erp"})
+KNOWN = Known(connectors={"acme-prod", "acme-too", "other-co"}, destinations={"http:erp"})
 
 
 def rfi(**changes: Any) -> dict[str, Any]:
@@ -53,19 +53,117 @@ def automation(body: str, *, when: str | None = None, head: str = "") -> Automat
     return load(f"format: 1\nid: rule\nstage: live\n{head}when:\n  - {trigger}\n{body}", "rule.yaml", KNOWN)
 
 
-@dataclass
-class Far:
-    """The far end of `http:erp` and of the connector `acme-prod`: answers from a list, notes what it was asked."""
+@dataclass(frozen=True)
+class Sheet:
+    records: list[dict[str, Any]]
 
-    answers: list[Reply | Exception] = field(default_factory=list)
+
+@dataclass(frozen=True)
+class Refused:
+    index: int | None
+    origin_id: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Bulk:
+    records: list[dict[str, Any]]
+    refused: list[Refused]
+
+
+@dataclass
+class Far(NoTools):
+    """The far end of `http:erp` and of the connectors `acme-prod` and `other-co`: answers from a list, notes what it was asked.
+
+    `pages` are what a list shows; a write answers with what it was given, and an id, unless `answers` says otherwise.
+    """
+
+    answers: list[Any] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None
+    pages: list[list[dict[str, Any]]] = field(default_factory=list)
+    noted: list[tuple[str, Any]] = field(default_factory=list)
+    room: int = 1_000_000
 
     def procore(self, connector: str) -> Far:
-        if connector != "acme-prod":
-            raise Permanent(f'there is no connector "{connector}"', kind="no_connector")
+        self.company_of(connector)
         return self
+
+    def company_of(self, connector: str) -> str:
+        companies = {"acme-prod": "598134000001001", "acme-too": "598134000001001", "other-co": "598134000009009"}
+        if connector not in companies:
+            raise Permanent(f'there is no connector "{connector}"', kind="no_connector")
+        return companies[connector]
+
+    def own_writes(self) -> Far:
+        return self
+
+    def begin(self, effect: str, connector: str, resource: str, record_id: str, project_id: str, parent: str) -> None:
+        self.noted.append(("begin", (connector, resource, record_id)))
+
+    def answered(self, effect: str, records: Sequence[Mapping[str, Any]]) -> None:
+        self.noted.append(("answered", [dict(one) for one in records]))
+
+    def caps(self) -> Far:
+        return self
+
+    def take(self, kind: str, wanted: int, effect: str, what: str, *, at_procore: bool) -> int:
+        granted = min(wanted, self.room)
+        self.room -= granted
+        return granted
+
+    def refusal(self, kind: str, left: int) -> str:
+        return f"{left} more {kind} are held back"
+
+    def paged(
+        self,
+        resource: str,
+        project_id: str | None = None,
+        *,
+        parent: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        asking: Callable[[], None] | None = None,
+    ) -> Iterator[Sheet]:
+        for page in self.pages:
+            if asking is not None:
+                asking()
+            self.asked.append({"list": resource, "project_id": project_id, "parent": parent, "filters": dict(filters or {})})
+            yield Sheet(page)
+
+    def create(
+        self, resource: str, fields: Mapping[str, Any], project_id: str | None = None, parent: str | None = None
+    ) -> dict[str, Any]:
+        self.asked.append({"create": resource, "fields": dict(fields), "project_id": project_id, "parent": parent})
+        return self._answer({"id": 91, **fields})
+
+    def update(
+        self, resource: str, id: str, fields: Mapping[str, Any], project_id: str | None = None, parent: str | None = None
+    ) -> dict[str, Any]:
+        self.asked.append({"update": resource, "id": id, "fields": dict(fields), "project_id": project_id, "parent": parent})
+        return self._answer({"id": int(id), **fields})
+
+    def sync(
+        self, resource: str, rows: Sequence[Mapping[str, Any]], project_id: str | None = None, parent: str | None = None
+    ) -> Bulk:
+        self.asked.append({"sync": resource, "rows": [dict(row) for row in rows], "project_id": project_id})
+        known: Bulk = self._answer(Bulk([{"id": n, **row} for n, row in enumerate(rows, 500)], []))
+        return known
+
+    def _answer(self, usual: Any) -> Any:
+        self.before()
+        answer = self.answers.pop(0) if self.answers else usual
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def upload(self, name: str, content_type: str, content: BinaryIO, project_id: str | None = None) -> str:
+        self.asked.append({"upload": name, "type": content_type, "bytes": len(content.read()), "project_id": project_id})
+        return str(self._answer("upload-1"))
+
+    def download(self, url: str, into: BinaryIO, max_bytes: int) -> None:
+        self.asked.append({"download": url, "max_bytes": max_bytes})
+        into.write(self._answer(b"%PDF-1.4"))
 
     def http(self, destination: str) -> Far:
         return self
@@ -80,4 +178,4 @@ class Far:
         answer = self.answers.pop(0) if self.answers else Reply(200, json={"id": 91})
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer  # type: ignore[no-any-return]

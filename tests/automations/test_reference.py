@@ -51,7 +51,7 @@ def test_an_action_is_described_by_its_code() -> None:
 
 
 def test_the_kinds_of_errors_are_those_that_the_action_raises() -> None:
-    assert reference.action("http.call").kinds == ("http_<status>",)
+    assert reference.action("http.call").kinds == ("cap", "http_<status>")
 
 
 def test_an_action_that_only_sometimes_has_an_effect_says_when() -> None:
