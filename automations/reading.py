@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from automations.durations import spell
-from config.problems import Mark, Problem, did_you_mean, nearest, problem
+from automations.synonyms import synonym
+from config.problems import Mark, Problem, nearest, problem
 from config.yamlfile import Node
 
 
@@ -34,11 +35,31 @@ def validated(
     try:
         return model.model_validate(node.unmarked()), []
     except ValidationError as error:
-        found = [_problem(model, node, e, codes) for e in error.errors(include_url=False) if not _skipped(node, e["loc"], skip)]
+        wrong = [e for e in error.errors(include_url=False) if not _skipped(node, e["loc"], skip)]
+        meant = _meant(model, node, wrong)
+        told = {(*loc[:-1], right) for loc, right in meant.items()}
+        found = [_problem(model, node, e, codes, meant) for e in wrong if e["type"] != "missing" or e["loc"] not in told]
     seen: dict[tuple[int, int, str], Problem] = {}
     for one in found:
         seen.setdefault((one.line, one.column, one.code), one)
     return None, list(seen.values())
+
+
+Loc = tuple[str | int, ...]
+
+
+def _meant(model: type[BaseModel], node: Node, wrong: Sequence[Any]) -> dict[Loc, str]:
+    """The unknown keys that stand for one that is missing beside them: one mistake, told once."""
+    found: dict[Loc, str] = {}
+    for error in wrong:
+        if error["type"] != "extra_forbidden":
+            continue
+        loc = error["loc"]
+        missing = [e["loc"][-1] for e in wrong if e["type"] == "missing" and e["loc"][:-1] == loc[:-1]]
+        guess = synonym(str(loc[-1]), missing) or nearest(str(loc[-1]), [str(m) for m in missing])
+        if guess is not None:
+            found[loc] = guess
+    return found
 
 
 def _skipped(node: Node, loc: Sequence[str | int], skip: Callable[[Node], bool]) -> bool:
@@ -49,10 +70,12 @@ def _exists(node: Node, loc: Sequence[str | int]) -> bool:
     return node.at(loc) is not node.at(loc[:-1])
 
 
-def _problem(model: type[BaseModel], node: Node, error: Any, codes: Codes) -> Problem:
+def _problem(model: type[BaseModel], node: Node, error: Any, codes: Codes, meant: Mapping[Loc, str]) -> Problem:
     kind, loc = error["type"], _own(node, error["loc"])
     if kind == "extra_forbidden":
-        return unknown_key(node.key_mark(loc), str(loc[-1]), _keys(model, loc[:-1]), codes)
+        here = _model(model, loc[:-1])
+        guess = meant.get(error["loc"])
+        return unknown_key(node.key_mark(loc), str(loc[-1]), _keys(here), codes, guess, _homes(here, str(loc[-1])))
     if kind == "missing":
         return problem(node.at(loc[:-1]).mark, codes.missing, _missing(loc, codes), suggestion=f"{loc[-1]}:")
     seen = node.at(loc)
@@ -75,10 +98,19 @@ def _own(node: Node, loc: Sequence[str | int]) -> tuple[str | int, ...]:
     return tuple(own)
 
 
-def unknown_key(mark: Mark, key: str, known: Sequence[str], codes: Codes) -> Problem:
+def unknown_key(
+    mark: Mark, key: str, known: Sequence[str], codes: Codes, guess: str | None = None, homes: Sequence[str] = ()
+) -> Problem:
+    """`guess` is what was meant, when that is known; `homes` are the keys of this place below which the key would be one."""
     owner = f" of {codes.owner}" if codes.owner else " here"
-    mend = did_you_mean(key, known) or (f"; there are {', '.join(sorted(known))}" if known else "")
-    return problem(mark, codes.unknown, f'"{key}" is no {codes.thing}{owner}{mend}', suggestion=nearest(key, known))
+    guess = guess or synonym(key, known) or (None if homes else nearest(key, known))
+    if guess is None and homes:
+        told = " or ".join(f"{home}:" for home in homes)
+        return problem(
+            mark, codes.unknown, f'"{key}" is no {codes.thing}{owner}; it belongs inside {told}', suggestion=f"{homes[0]}:"
+        )
+    mend = f'; did you mean "{guess}"?' if guess else f"; there are {', '.join(sorted(known))}" if known else ""
+    return problem(mark, codes.unknown, f'"{key}" is no {codes.thing}{owner}{mend}', suggestion=guess)
 
 
 def _missing(loc: Sequence[str | int], codes: Codes) -> str:
@@ -120,9 +152,20 @@ def _expected(kind: str, error: Any, seen: Node) -> str:
         "model_attributes_type": "must be a mapping (key: value)", "float_type": "must be a number",
         "too_short": "must not be empty",
     }.get(kind)  # fmt: skip
+    if kind == "list_type":
+        return f"must be a list; {_as_list(seen)}"
     if wanted is None:
         return f"cannot be {_shown(seen)}: {error['msg'][:1].lower()}{error['msg'][1:]}"
     return wanted if kind == "too_short" else f"{wanted}, not {_shown(seen)}"
+
+
+def _as_list(node: Node) -> str:
+    """How the same is written as a list."""
+    if isinstance(node.value, dict) and node.value:
+        return f"put a dash before each entry: - {next(iter(node.value))}: …"
+    if isinstance(node.value, (str, int)) and not isinstance(node.value, bool) and len(str(node.value)) <= 40:
+        return f"write [{node.value}]"
+    return "write its entries with a dash before each" if node.value is None else f"this is {_shown(node)}"
 
 
 def _shown(node: Node) -> str:
@@ -133,7 +176,8 @@ def _shown(node: Node) -> str:
     return "empty" if node.value is None else spell(node.value) if not isinstance(node.value, bool) else str(node.value).lower()
 
 
-def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+def _model(model: type[BaseModel], loc: Sequence[str | int]) -> Any:
+    """The model at a path, None where there is none."""
     here: Any = model
     for part in loc:
         if isinstance(part, int):
@@ -141,7 +185,17 @@ def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
         fields = here.model_fields if _is_model(here) else {}
         field = next((f for n, f in fields.items() if (f.alias or n) == part), None)
         here = _inner(field.annotation) if field else None
-    return [f.alias or n for n, f in here.model_fields.items()] if _is_model(here) else []
+    return here if _is_model(here) else None
+
+
+def _keys(model: Any) -> list[str]:
+    return [f.alias or n for n, f in model.model_fields.items()] if model else []
+
+
+def _homes(model: Any, key: str) -> list[str]:
+    """The keys of a mapping below which this one would be known: `cron` is at home in `schedule:`."""
+    fields = model.model_fields.items() if model else ()
+    return [f.alias or n for n, f in fields if key in _keys(_inner(f.annotation))]
 
 
 def _is_model(thing: Any) -> bool:

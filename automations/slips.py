@@ -5,10 +5,12 @@ CEL says where it stops reading. These tables say why: the sign of SQL, Python, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from automations.tokens import Token, closing, tokens
+from config import yamlmends
 
 SMART = "“”„‟«»‘’‚‛′″"
 
@@ -123,6 +125,15 @@ def _braces(found: list[Token], at: int) -> Slip | None:
     return None
 
 
+def _unseen(found: list[Token], at: int) -> Slip | None:
+    token = found[at]
+    if (called := yamlmends.invisible(token.text)) is not None and token.kind == "sign":
+        return Slip(token.start, f"{called} stands here, which nobody can see; delete it", "")
+    if token.text in ("env", "file") and _text(found, at + 1) == ":":
+        return Slip(token.start, "rules hold no secrets; ${env:…} and ${file:…} work in connectors and destinations", None)
+    return None
+
+
 def _signs(found: list[Token], at: int) -> Slip | None:
     sign, start = found[at].text, found[at].start
     before, after, touching = _text(found, at - 1), _text(found, at + 1), _touching(found, at)
@@ -178,7 +189,7 @@ def _words(found: list[Token], at: int) -> Slip | None:
     return None
 
 
-_LOOKS: tuple[Callable[[list[Token], int], Slip | None], ...] = (_quotes, _braces, _signs, _words)
+_LOOKS: tuple[Callable[[list[Token], int], Slip | None], ...] = (_unseen, _quotes, _braces, _signs, _words)
 
 
 def _unbalanced(found: list[Token]) -> Slip | None:
@@ -195,3 +206,17 @@ def _unbalanced(found: list[Token]) -> Slip | None:
         wanted = {opening: close for close, opening in pairs.items()}[stack[-1].text]
         return Slip(stack[-1].start, f'this "{stack[-1].text}" has no closing "{wanted}"', None)
     return None
+
+
+_ROOTS = "record|previous|event|events|changed|steps|vars|run|item|error|lookup"
+_FOREIGN = re.compile(
+    rf"""\{{\{{-?\s*(?:{_ROOTS})\.\w | \{{%[^}}]*\b(?:{_ROOTS})\.\w | <%=?\s*(?:{_ROOTS})\.\w
+    | [#%@]\{{\{{?\s*(?:{_ROOTS})\.\w | \$\(?(?:{_ROOTS})\.\w | (?<![\w{{$]){{(?:{_ROOTS})\.[\w.]+}}""",
+    re.VERBOSE,
+)
+
+
+def foreign(text: str) -> int | None:
+    """Where a text outside `${…}` holds a template of another language: it names what only a template can mean."""
+    found = _FOREIGN.search(text)
+    return found.start() if found else None

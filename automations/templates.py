@@ -16,6 +16,7 @@ from automations.expressions import Expression, check
 from automations.fields import ANY, Field, Lost, find
 from automations.functions import iso, moment
 from automations.scanning import Finding
+from automations.slips import foreign
 from automations.tokens import tokens
 from automations.values import MISSING, lookup
 from config.errors import Permanent
@@ -120,9 +121,19 @@ def compiled(node: Node, scope: Field, say: Say) -> Any:
         return {key: compiled(child, scope, say) for key, child in node.value.items()}
     if isinstance(node.value, list):
         return [compiled(child, scope, say) for child in node.value]
-    if not isinstance(node.value, str) or "${" not in node.value:
+    if not isinstance(node.value, str):
+        return node.value
+    if "${" not in node.value:
+        _no_other_language(node, Piece(node.value, 0, False), say)
         return node.value
     return _template(node, scope, say)
+
+
+def _no_other_language(node: Node, piece: Piece, say: Say) -> None:
+    """`{{ record.title }}` would be sent as it stands."""
+    if not piece.is_expression and (at := foreign(piece.text)) is not None:
+        shown = piece.text[at : at + 30].split("\n")[0]
+        say(node, Finding(piece.offset + at, "TB219", f'"{shown}" is a template of another language; write ${{…}}', "${…}"))
 
 
 def _template(node: Node, scope: Field, say: Say) -> Any:
@@ -131,6 +142,8 @@ def _template(node: Node, scope: Field, say: Say) -> Any:
     except Unclosed as unclosed:
         say(node, Finding(unclosed.offset, "TB212", '"${" has no closing "}"; write $${ for a literal one'))
         return None
+    for piece in found:
+        _no_other_language(node, piece, say)
     if len(found) == 1 and found[0].is_expression:
         return _whole(node, found[0], scope, say, alone=True)
     parts = [p.text if not p.is_expression else _whole(node, p, scope, say, alone=False) for p in found]

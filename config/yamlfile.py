@@ -2,7 +2,8 @@
 
 PyYAML composes the nodes; the values are ours. Refused: tags, anchors, aliases, merge keys,
 repeated keys, keys that are not text, several documents, and files over the caps below.
-Scalars follow the YAML 1.2 core schema: `NO` and `on` are text, `010` is the number ten, `9:05` is text.
+Scalars follow the YAML 1.2 core schema: `NO` and `on` are text, `9:05` is text. A number that begins with a zero is refused:
+it is ten here, eight in YAML 1.1, and what was meant is nearly always the text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from config import yamlmends
 from config.errors import ConfigError
 from config.problems import Mark, Problem, Problems, problem
 
@@ -22,6 +24,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 5000
 
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+\Z")
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -31,7 +34,6 @@ _WORDS: dict[str, Any] = {
     ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
 
-_RESOLVER = yaml.SafeLoader("")
 # libyaml where PyYAML was built with it: five times as fast, the same nodes and marks.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -116,7 +118,7 @@ def parse(text: str, name: str) -> Node:
         _cap(text, name)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        raise Problems([_not_yaml(error, text, name)], text) from None
+        raise Problems([yamlmends.not_yaml(error, text, name)], text) from None
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise Problems([_unreadable(error, text, name)], text) from None
     if root is None:
@@ -134,7 +136,10 @@ def _cap(text: str, name: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         mark = _mark(event.start_mark, name)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Problems([problem(mark, "TB102", "anchors and aliases are not accepted; write the value out.")], text)
+            mend = "write the value out, or put quotes around a text that begins with * or &"
+            raise Problems([problem(mark, "TB102", f"anchors and aliases are not accepted; {mend}.")], text)
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise Problems([problem(mark, "TB102", _tag(tag))], text)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -146,6 +151,12 @@ def _cap(text: str, name: str) -> None:
             raise Problems([problem(mark, "TB103", f"more than {MAX_NODES} values in one file. Split it.")], text)
 
 
+def _tag(tag: str) -> str:
+    if tag.startswith("tag:yaml.org,2002:"):
+        return f"the tag !!{tag.rpartition(':')[2]} is not accepted; take it out, and put quotes around what is text."
+    return f"a value cannot begin with {tag[:40]}, which is a tag; put quotes around the whole value."
+
+
 def _mark(at: Any, name: str) -> Mark:
     """PyYAML counts from 0, people from 1."""
     return Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
@@ -154,15 +165,12 @@ def _mark(at: Any, name: str) -> Mark:
 def _convert(node: yaml.Node, name: str, found: list[Problem]) -> Node:
     mark = _mark(node.start_mark, name)
     if isinstance(node, yaml.ScalarNode):
-        if _tagged(node):
-            found.append(problem(mark, "TB102", f"the tag {node.tag} is not accepted; remove it."))
+        if not node.style and _LEADING_ZERO.match(node.value):
+            mend = f'"{node.value}" for text, or {int(node.value)} for the number'
+            found.append(problem(mark, "TB102", f"{node.value} begins with a zero, which a number would lose; write {mend}."))
         return Node(_scalar(node), mark, {}, node.style or None)
     if isinstance(node, yaml.SequenceNode):
-        if node.tag != "tag:yaml.org,2002:seq":
-            found.append(problem(mark, "TB102", f"the tag {node.tag} is not accepted; remove it."))
         return Node([_convert(item, name, found) for item in node.value], mark, {})
-    if node.tag != "tag:yaml.org,2002:map":
-        found.append(problem(mark, "TB102", f"the tag {node.tag} is not accepted; remove it."))
     values: dict[str, Node] = {}
     keys: dict[str, Mark] = {}
     for key_mark, key, value in _pairs(node, name, found):
@@ -180,20 +188,13 @@ def _pairs(node: yaml.Node, name: str, found: list[Problem]) -> Iterator[tuple[M
     for key, value in node.value:
         mark = _mark(key.start_mark, name)
         if not isinstance(key, yaml.ScalarNode):
-            found.append(problem(mark, "TB102", "a key must be text; put quotes around it if it begins with { or [."))
+            found.append(
+                problem(mark, "TB102", 'a key must be text; put quotes around what begins with { or [, a template too: "${…}".')
+            )
         elif key.value == "<<" and not key.style:
             found.append(problem(mark, "TB102", "merge keys (<<) are not accepted; write the keys out."))
         else:
             yield mark, key.value, value
-
-
-def _tagged(node: yaml.ScalarNode) -> bool:
-    # SafeLoader resolves 1.1 tags by itself for plain scalars; only a tag that the author wrote
-    # differs from what its resolver would say.
-    implied = _RESOLVER.resolve(  # type: ignore[no-untyped-call]
-        yaml.ScalarNode, node.value, (not node.style, bool(node.style))
-    )
-    return bool(node.tag not in (implied, "tag:yaml.org,2002:str"))
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -209,18 +210,6 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     if _FLOAT.match(text) and len(text) <= 60:
         return float(text)
     return text
-
-
-def _not_yaml(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
-    at = error.problem_mark or error.context_mark
-    mark = _mark(at, name)
-    what = (error.problem or error.context or "cannot be read").strip()
-    mend = " Put quotes around a value that holds ': ', '{' or begins with a special sign."
-    if "cannot start any token" in what and "\t" in (text.splitlines() or [""])[mark.line - 1 : mark.line][0]:
-        mend = " Use spaces, not tabs, to indent."
-    if "document" in what and "single" in (error.context or ""):
-        mend = " One file holds one document: remove the '---' in the middle."
-    return problem(mark, "TB101", f"not valid YAML: {what}.{mend}")
 
 
 def _unreadable(error: Exception, text: str, name: str) -> Problem:

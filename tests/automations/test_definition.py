@@ -128,7 +128,7 @@ def test_a_resource_without_a_known_shape_is_open() -> None:
     [
         ("stage: live", "stage: off", None),
         ("stage: live", "stage: no", "TB112"),
-        ("id: rfi-watch", "id: 010", "TB108"),
+        ("id: rfi-watch", "id: 010", "TB102"),
         ("timeout: 2m", "timeout: 9:05", "TB113"),
         ("title: Watch RFIs", "title: 1.10", "TB106"),
         ("do:\n", "do: []\nlabels:\n", "TB106"),

@@ -133,3 +133,26 @@ def test_any_text_is_rendered_or_answered(text: str) -> None:
     if not found:
         with suppress(Permanent):
             render(template, VALUES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ record.title }}", "RFI {{record.title}}", "{{- event.action -}}", "{% if record.private %}x{% endif %}",
+        "$record.title", "$(record.title)", "#{record.title}", "%{record.title}", "<%= record.title %>", "{record.title}",
+        "${run.rule} {vars.days}",
+    ],
+)  # fmt: skip
+def test_a_template_of_another_language_is_never_sent_as_it_stands(text: str) -> None:
+    found: list[Finding] = []
+    compiled(_node(text), SCOPE, lambda node, finding: found.append(finding))
+    assert [f.code for f in found if f.code != "TB204"] == ["TB219"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ name }}", "{recordings}", "$5 {a}", "{'record': 1}", "$${record.title}", "${ {'a': record.id} }"]
+)
+def test_what_only_looks_like_one_is_left_alone(text: str) -> None:
+    found: list[Finding] = []
+    compiled(_node(text), SCOPE, lambda node, finding: found.append(finding))
+    assert found == []

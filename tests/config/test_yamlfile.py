@@ -27,7 +27,7 @@ def complaint(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("NO", "NO"), ("on", "on"), ("yes", "yes"), ("010", 10), ("0o10", 8), ("0x10", 16), ("9:05", "9:05"),
+        ("NO", "NO"), ("on", "on"), ("yes", "yes"), ("0o10", 8), ("0x10", 16), ("9:05", "9:05"),
         ("12:30:45", "12:30:45"),
         ("1.10", 1.1), ("1e3", 1000.0), ("2026-01-01", "2026-01-01"), ("~", None), ("", None), ("true", True), ("'true'", "true"),
         ('"1"', "1"), ("1_000", "1_000"), ("-7", -7), ("9" * 39, int("9" * 39)), ("9" * 41, float("9" * 41)),
@@ -41,14 +41,17 @@ def test_scalars_mean_what_people_mean(text: str, meant: Any) -> None:
     ("text", "said"),
     [
         ("a: 1\na: 2\n", 't.yaml:2:1 error TB102: the key "a" is written twice (first on line 1); keep one.'),
-        ("a: &x 1\nb: *x\n", "t.yaml:1:4 error TB102: anchors and aliases are not accepted; write the value out."),
+        ("a: &x 1\nb: *x\n", "t.yaml:1:4 error TB102: anchors and aliases are not accepted; write the value out, or put quotes"),
         ("<<: {a: 1}\n", "t.yaml:1:1 error TB102: merge keys (<<) are not accepted; write the keys out."),
-        ("a: !foo x\n", "t.yaml:1:4 error TB102: the tag !foo is not accepted; remove it."),
-        ("{a: 1}: 2\n", "t.yaml:1:1 error TB102: a key must be text; put quotes around it if it begins with { or [."),
+        ("a: !foo x\n", "t.yaml:1:4 error TB102: a value cannot begin with !foo, which is a tag; put quotes"),
+        ("a: !!str 1\n", "t.yaml:1:4 error TB102: the tag !!str is not accepted; take it out, and put quotes"),
+        ("a: !!int [1]\n", "t.yaml:1:4 error TB102: the tag !!int is not accepted"),
+        ("a: 010\n", 't.yaml:1:4 error TB102: 010 begins with a zero, which a number would lose; write "010" for text, or 10'),
+        ("{a: 1}: 2\n", "t.yaml:1:1 error TB102: a key must be text; put quotes around what begins with { or ["),
     ],
 )
 def test_what_yaml_has_and_we_refuse(text: str, said: str) -> None:
-    assert complaint(text) == said
+    assert complaint(text).startswith(said)
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!!binary"])
@@ -57,7 +60,7 @@ def test_no_tag_makes_an_object(tag: str) -> None:
 
 
 def test_a_tab_is_named() -> None:
-    assert complaint("a:\n\tb: 1\n").endswith("Use spaces, not tabs, to indent.")
+    assert complaint("a:\n\tb: 1\n").endswith("indent with spaces, not tabs")
 
 
 def test_an_alias_bomb_is_refused_before_it_is_built() -> None:
@@ -80,7 +83,7 @@ def test_a_large_file_is_refused() -> None:
 
 
 def test_a_second_document_is_refused() -> None:
-    assert "One file holds one document" in complaint("a: 1\n---\nb: 2\n")
+    assert "one file holds one document" in complaint("a: 1\n---\nb: 2\n")
 
 
 def test_marks_count_from_one() -> None:
