@@ -41,7 +41,8 @@ class Context:
     database's clock; `item_key` is "" outside a foreach.
 
     `memory` is what the action's last `Wait` in this run kept, None at its first call; `answer` what a person said
-    to its `Ask`.
+    to its `Ask`. With `digest_until` (UTC) the run is over the rate of its `throttle:`, whose key is `digest_key`: messages
+    are gathered until then.
     """
 
     automation: str
@@ -55,6 +56,9 @@ class Context:
     item_key: str = ""
     memory: Any = None
     answer: Answered | None = None
+    run_id: str = ""
+    digest_until: datetime | None = None
+    digest_key: str = ""
 
     @property
     def dry(self) -> bool:

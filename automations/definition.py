@@ -220,7 +220,9 @@ class _Loading:
         if "connector" in given.value and not _templated(given.value["connector"]):
             self._connector(given.value["connector"])
         if "to" in given.value and not wrong:
-            self._destination(given.value["to"])
+            to = given.value["to"]
+            for one in to.value if isinstance(to.value, list) else [to]:
+                self._destination(one)
 
     def _connector(self, node: Node) -> None:
         known = self.known.connectors
@@ -229,7 +231,7 @@ class _Loading:
 
     def _destination(self, node: Node) -> None:
         known = self.known.destinations
-        if known is not None and isinstance(node.value, str) and node.value not in known:
+        if known is not None and isinstance(node.value, str) and not _templated(node) and node.value not in known:
             mend = did_you_mean(node.value, known) or "; put a file for it into destinations/"
             what = f'there is no destination "{node.value}"{mend}'
             self.found.append(problem(node.mark, "TB136", what, suggestion=nearest(node.value, known)))

@@ -155,7 +155,7 @@ class _Attempt:
         params = _validated(step, inputs)
         context = Context(
             self.automation.id, step.id, self.scope.event, self.journal, self.tools, self.budget, self.scope.now,
-            self.scope.moment or self.scope.now, memory=_memory(kept),
+            self.scope.moment or self.scope.now, memory=_memory(kept), run_id=str(self.scope.run_id),
         )  # fmt: skip
         answer = step.action.run(params, context)
         shown_inputs = kept_form(inputs, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 StepState = Literal["ok", "failed", "skipped", "waiting", "uncertain"]
@@ -82,6 +83,24 @@ class RowDeletion:
     at: str
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """A message that waits for the digest of its window. `key` is that of the effect which it would have been by itself.
+
+    Messages of one automation, destination, throttle key, window and list of recipients become one digest.
+    """
+
+    key: str
+    automation: str
+    destination: str
+    throttle: str
+    until: datetime
+    title: str
+    text: str
+    link: str
+    recipients: tuple[str, ...] = ()
+
+
 class Journal(Protocol):
     """Everything here may raise LostLease: then somebody else runs this, and nothing more may be done."""
 
@@ -101,11 +120,20 @@ class Journal(Protocol):
     def mark_deleted(self, deletion: RowDeletion) -> str:
         """Mark a row, to be committed by `finish`. Says `marked`, `already` or `absent`."""
 
+    def count(self, name: str, labels: Mapping[str, str], by: float) -> float:
+        """Raise a counter, to be committed by `finish`, and say what it is then.
+
+        Raises: Permanent(kind="labels") when there would be too many of one name.
+        """
+
+    def gather(self, message: Gathered) -> None:
+        """Hand a message over to its digest, to be committed by `finish`. The same key is gathered once."""
+
     def intend(self, effect: Effect) -> KeptEffect:
         """Write the intent durably before the call, or say what an earlier attempt left."""
 
     def settle(self, key: str, state: EffectState, response: Any) -> None:
-        """The outcome of an effect, to be committed by `finish`."""
+        """The outcome of an effect, to be committed by `finish`, or with the next intent of the step."""
 
     def still_mine(self) -> None:
         """Raises LostLease when the lease has passed to somebody else. Called before each outside call."""

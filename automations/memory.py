@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from automations.journal import Effect, EffectState, KeptEffect, RowChange, RowDeletion, StepResult
+from automations.journal import Effect, EffectState, Gathered, KeptEffect, RowChange, RowDeletion, StepResult
 from config.errors import LostLease
 
 
@@ -14,6 +16,12 @@ class _Noted:
     effect: Effect
     state: EffectState = "intent"
     response: Any = None
+
+
+@dataclass(frozen=True)
+class _Count:
+    series: str
+    by: float
 
 
 @dataclass
@@ -30,7 +38,9 @@ class MemoryJournal:
     rows: list[RowChange] = field(default_factory=list)
     deletions: list[RowDeletion] = field(default_factory=list)
     effects: dict[str, _Noted] = field(default_factory=dict)
-    _pending: list[RowChange | RowDeletion | tuple[str, EffectState, Any]] = field(default_factory=list)
+    gathered: dict[str, Gathered] = field(default_factory=dict)
+    counters: dict[str, float] = field(default_factory=dict)
+    _pending: list[RowChange | RowDeletion | Gathered | _Count | tuple[str, EffectState, Any]] = field(default_factory=list)
 
     def kept(self, path: str) -> StepResult | None:
         return self.results.get(path)
@@ -42,6 +52,10 @@ class MemoryJournal:
                 self.rows.append(change)
             elif isinstance(change, RowDeletion):
                 self.deletions.append(change)
+            elif isinstance(change, Gathered):
+                self.gathered.setdefault(change.key, change)
+            elif isinstance(change, _Count):
+                self.counters[change.series] = self.counters.get(change.series, 0.0) + change.by
             else:
                 key, state, response = change
                 self.effects[key].state, self.effects[key].response = state, response
@@ -56,6 +70,14 @@ class MemoryJournal:
     def mark_deleted(self, deletion: RowDeletion) -> str:
         self._pending.append(deletion)
         return "already" if any(d.table == deletion.table and d.key == deletion.key for d in self.deletions) else "marked"
+
+    def count(self, name: str, labels: Mapping[str, str], by: float) -> float:
+        one = _Count(f"{name}{json.dumps(dict(labels), sort_keys=True) if labels else ''}", by)
+        self._pending.append(one)
+        return self.counters.get(one.series, 0.0) + by
+
+    def gather(self, message: Gathered) -> None:
+        self._pending.append(message)
 
     def intend(self, effect: Effect) -> KeptEffect:
         self.still_mine()

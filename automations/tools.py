@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol
 
 from config.errors import Permanent
+from connectors.messages import Attachment, Notifier
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,17 @@ class Tools(Protocol):
     def own_writes(self) -> OwnWrites: ...
 
     def caps(self) -> Caps: ...
+    def notify(self, destination: str) -> Notifier:
+        """Whatever takes messages; `destination` is spelt as in rules, `slack:ops`.
+
+        Raises: Permanent(kind="no_destination") when there is none of that name, or it takes no messages.
+        """
+
+    def attachment(self, path: str, *, read: bool) -> Attachment:
+        """A file below the files root; without its content unless `read`.
+
+        Raises: Permanent(kind="file") when there is none, or it is no plain file.
+        """
 
 
 class NoTools:
@@ -158,6 +170,12 @@ class NoTools:
 
     def caps(self) -> Caps:
         return Unlimited()
+
+    def notify(self, destination: str) -> Notifier:
+        raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
+
+    def attachment(self, path: str, *, read: bool) -> Attachment:
+        raise Permanent(f'there is no file "{path}"', kind="file")
 
 
 class Unnoted:

@@ -37,13 +37,11 @@ LATER_ACTIONS = frozenset(
         "file.fixed",
         "file.mirror",
         "file.ics",
-        "notify.send",
         "wait.for",
         "wait.until",
         "ask.approve",
         "run.start",
         "rules.check",
-        "metrics.count",
     ]
 )
 

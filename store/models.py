@@ -18,6 +18,8 @@ from store.models_effects import HookPlan as HookPlan
 from store.models_effects import OwnWrite as OwnWrite
 from store.models_effects import Pause as Pause
 from store.models_effects import Spent as Spent
+from store.models_messages import Counter as Counter
+from store.models_messages import Gathered as Gathered
 from store.models_procore import Call as Call
 from store.models_procore import Connector as Connector
 from store.models_procore import Cursor as Cursor
@@ -245,6 +247,7 @@ class Effect(Base):
     response: Mapped[Any | None] = mapped_column(Json)
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     settled_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_tieback_effects_target", "target", "id"),)
 
 
 class Timer(Leased, Base):

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from config.errors import LostLease, TiebackError
 from config.logs import about
 from store import calls, timers
+from store.leases import Held
 from store.session import writing
-from workers import comparing, hooks, repair, sweeps, validating
+from workers import comparing, digests, hooks, repair, sweeps, validating
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.chores")
@@ -22,6 +23,8 @@ CHORES: dict[str, Callable[[Desk, str], None]] = {
     "sweep": sweeps.by_itself,
     "ids": comparing.by_itself,
 }
+# What must stop when its claim has passed to somebody else, in the middle of its work.
+CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {"digest": digests.send}
 
 
 def run(desk: Desk, timer_id: int) -> None:
@@ -37,7 +40,10 @@ def run(desk: Desk, timer_id: int) -> None:
     desk.call_log.take()
     with desk.keeper.holding(held, claimed_at):
         try:
-            CHORES[row.kind](desk, row.subject)
+            if row.kind in CLAIMED:
+                CLAIMED[row.kind](desk, row.subject, held)
+            else:
+                CHORES[row.kind](desk, row.subject)
         except LostLease:
             raise
         except TiebackError as failed:

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from automations.journal import Effect, EffectState, KeptEffect, RowChange, RowDeletion, StepResult
+from automations.journal import Effect, EffectState, Gathered, KeptEffect, RowChange, RowDeletion, StepResult
 from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
 from config.logs import scrub
-from store import calls, leases, pauses, runs, tables
+from store import calls, counters, digests, leases, pauses, runs, tables
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
 from workers.keeper import Keeper
@@ -45,6 +45,7 @@ class StoreJournal:
         self._copy = copy
         self._results: list[StepResult] = []
         self._settled: list[tuple[str, EffectState, Any]] = []
+        self._gathered: list[Gathered] = []
         self._open = ExitStack()
         self._db: Connection | None = None
         with reading(engine) as db:
@@ -67,15 +68,33 @@ class StoreJournal:
             self._db = None
         self._results.clear()
         self._settled.clear()
+        self._gathered.clear()
         self._call_log.take()
 
     def write_results(self, db: Connection) -> None:
         """Write what is finished and not written yet, in this transaction; it may be asked for again when that fails."""
-        for key, state, response in self._settled:
-            runs.settle(db, key, state, small(response))
+        self._write_outcomes(db)
         for result in self._results:
             self._keep(db, result)
         calls.log_calls(db, self._call_log.shown(run_id=self._row.id))
+
+    def _write_outcomes(self, db: Connection) -> None:
+        """A gathered message and its effect stand together, whatever becomes of the step."""
+        for message in self._gathered:
+            digests.keep(db, self._as_row(message))
+        for key, state, response in self._settled:
+            runs.settle(db, key, state, small(response))
+
+    def _as_row(self, message: Gathered) -> dict[str, Any]:
+        said = {"title": message.title, "text": message.text[:1000], "link": message.link, "throttle": message.throttle}
+        return {
+            "effect_key": message.key,
+            "run_id": self._row.id,
+            "automation": message.automation,
+            "destination": message.destination,
+            "until": message.until,
+            "message": {**said, "recipients": list(message.recipients)},
+        }
 
     def _keep(self, db: Connection, result: StepResult) -> None:
         runs.add_step(
@@ -151,6 +170,20 @@ class StoreJournal:
         with self._writing_rows():
             return tables.upsert(self._transaction(), deletion.table, key, row, version=None, deletes=True)
 
+    def count(self, name: str, labels: Mapping[str, str], by: float) -> float:
+        with self._writing_rows():
+            value = counters.add(self._transaction(), name, labels, by)
+            if value is None:
+                raise Permanent(
+                    f"there are {counters.MOST_PER_NAME} counters of the name {name} already, each with other labels. Take the "
+                    f"label out that differs for every record ({', '.join(labels)}).",
+                    kind="labels",
+                )
+            return value
+
+    def gather(self, message: Gathered) -> None:
+        self._gathered.append(message)
+
     def intend(self, effect: Effect) -> KeptEffect:
         values = {
             "effect_key": effect.key,
@@ -166,7 +199,11 @@ class StoreJournal:
             leases.renew(db, self._held)
             if (held := pauses.get(db, pauses.EFFECTS)) is not None:
                 raise Withheld(f"{pauses.HELD} by {held.actor}: {held.reason}")
+            # What went out before in this step is known from here on, however the next call ends.
+            self._write_outcomes(db)
             row, fresh = runs.intend(db, values)
+        self._settled.clear()
+        self._gathered.clear()
         failpoints.hit("run.intended")
         return KeptEffect(row.state, row.response, fresh)
 

@@ -13,6 +13,8 @@ from automations.parts import Limits
 from automations.tools import Reply
 from config.errors import ConfigError, Permanent, TiebackError
 from connectors.kinds.procore_dmsa import Procore
+from connectors.messages import Attachment, Message, Receipt
+from workers import attachments
 from workers.caps import Caps
 from workers.desk import Desk
 from workers.echoes import OwnWrites
@@ -51,6 +53,33 @@ class Tools:
 
     def caps(self) -> Caps:
         return Caps(self._desk.engine, self._running.row, self._running.limits)
+
+    def notify(self, destination: str) -> Messages:
+        """Raises: Permanent(kind="no_destination") when there is none of this name, or it takes no messages."""
+        return Messages(self._desk.loaded.destination(destination))
+
+    def attachment(self, path: str, *, read: bool) -> Attachment:
+        """Raises: Permanent(kind="file") when it is not below the files root, or cannot be read."""
+        return attachments.below(self._desk.settings.files_root, path, read=read)
+
+
+class Messages:
+    """A destination that takes messages, as actions see it."""
+
+    def __init__(self, destination: Any):
+        if not hasattr(destination, "notify"):
+            raise Permanent(
+                f"{destination.name} takes no messages; name a slack:, teams:, email: or http: one.", kind="no_destination"
+            )
+        self._destination = destination
+
+    def notify(self, message: Message) -> Receipt:
+        """Raises: Transient, Uncertain, Permanent; a rule's mistake (a link that is none) is Permanent too."""
+        try:
+            receipt: Receipt = self._destination.notify(message)
+        except ConfigError as error:
+            raise Permanent(str(error), kind="request") from None
+        return receipt
 
 
 class Http:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from pydantic import BeforeValidator
 
 from automations.functions import iso, moment
 from automations.templates import RecordCopy
+from automations.values import plain
 from automations.written import complain
 from config.problems import did_you_mean
 from connectors import catalogue
@@ -67,11 +69,30 @@ def resource(value: Any) -> Any:
     return row.name if row is not None else value
 
 
+def spelled(value: Any) -> str:
+    """A value as a person reads it: nothing for null, times in ISO 8601, lists and maps as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, (dict, list, tuple)) else str(value)
+
+
+def _said(value: Any) -> Any:
+    """Whatever is no text but can be read as one."""
+    return value if value is None or isinstance(value, (str, dict, list)) else spelled(value)
+
+
 def is_record(value: Any) -> bool:
     """`${record}` as written, or what it became."""
     return isinstance(value, RecordCopy) or (isinstance(value, str) and _WHOLE_RECORD.match(value) is not None)
 
 
+Said = Annotated[str, BeforeValidator(_said)]
 Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int)]
 Table = Annotated[str, BeforeValidator(_table)]
 Column = Annotated[str, BeforeValidator(column)]

@@ -14,9 +14,13 @@ from automations.parts import Automation
 from automations.scope import Scope
 from automations.tools import NoTools, Reply
 from config.errors import Permanent
+from connectors.messages import Attachment, Message, Receipt
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
-KNOWN = Known(connectors={"acme-prod", "acme-too", "other-co"}, destinations={"http:erp"})
+KNOWN = Known(
+    connectors={"acme-prod", "acme-too", "other-co"},
+    destinations={"http:erp", "http:erp-events", "slack:site-ops", "teams:pm-office", "email:office", "slack:nowhere"},
+)
 
 
 def rfi(**changes: Any) -> dict[str, Any]:
@@ -85,6 +89,9 @@ class Far(NoTools):
     pages: list[list[dict[str, Any]]] = field(default_factory=list)
     noted: list[tuple[str, Any]] = field(default_factory=list)
     room: int = 1_000_000
+    told: list[tuple[str, Message]] = field(default_factory=list)
+    receipts: dict[str, list[Receipt | Exception]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def procore(self, connector: str) -> Far:
         self.company_of(connector)
@@ -168,6 +175,16 @@ class Far(NoTools):
     def http(self, destination: str) -> Far:
         return self
 
+    def notify(self, destination: str) -> _Mouth:
+        if destination == "slack:nowhere":
+            raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
+        return _Mouth(self, destination)
+
+    def attachment(self, path: str, *, read: bool) -> Attachment:
+        if read and path not in self.files:
+            raise Permanent(f'there is no file "{path}"', kind="file")
+        return Attachment(path.rpartition("/")[2], self.files[path] if read else b"")
+
     def get(self, resource: str, id: str, project_id: str | None = None, parent: str | None = None) -> dict[str, Any]:
         self.asked.append({"resource": resource, "id": id, "project_id": project_id, "parent": parent})
         return self.records[resource, id]
@@ -179,3 +196,20 @@ class Far(NoTools):
         if isinstance(answer, Exception):
             raise answer
         return answer  # type: ignore[no-any-return]
+
+
+@dataclass
+class _Mouth:
+    """One destination of messages; answers from `receipts`, which are by its name."""
+
+    far: Far
+    name: str
+
+    def notify(self, message: Message) -> Receipt:
+        self.far.before()
+        self.far.told.append((self.name, message))
+        answers = self.far.receipts.get(self.name)
+        answer = answers.pop(0) if answers else Receipt("200 ok")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

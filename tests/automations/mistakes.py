@@ -87,11 +87,11 @@ MISTAKES = (
     Mistake(
         "an action to come",
         "use: http.call",
-        "use: notify.send",
+        "use: wait.for",
         22,
         10,
         "TB111",
-        ("notify.send", "not available in this version yet"),
+        ("wait.for", "not available in this version yet"),
     ),
     Mistake(
         "an unknown parameter",

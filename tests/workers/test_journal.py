@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text, update
 
-from automations.journal import Effect, RowChange, StepResult
+from automations.journal import Effect, Gathered, RowChange, StepResult
 from config.errors import LostLease, Permanent
-from store import events, leases, runs
+from store import counters, events, leases, runs
 from store.leases import Held
 from store.models import Run
 from store.session import reading, writing
@@ -171,3 +172,61 @@ def test_something_huge_leaves_a_note(engine: Engine, held: Held, journal: Store
     assert small(huge) == {"omitted": "256 KiB; a step keeps at most 256 KiB"}
     journal.finish(StepResult("a", "ok", inputs=huge))
     assert steps(engine, held) == [("a", "ok")]
+
+
+def message(key: str = "k") -> Gathered:
+    return Gathered(
+        key, "rule", "slack:ops", "p1", dt.datetime(2026, 3, 1, tzinfo=dt.UTC), "RFI 1", "late", "https://a.example/1"
+    )
+
+
+def gathered(engine: Engine) -> list[str]:
+    with reading(engine) as db:
+        return list(db.scalars(text("SELECT effect_key FROM tieback_gathered ORDER BY id")))
+
+
+def test_a_gathered_message_is_there_once_its_step_is_finished(engine: Engine, journal: StoreJournal) -> None:
+    journal.gather(message())
+    assert gathered(engine) == []
+    journal.finish(StepResult("tell", "ok"))
+    journal.gather(message())
+    journal.finish(StepResult("again", "ok"))
+    assert gathered(engine) == ["k"]
+
+
+def test_a_gathered_message_stays_with_its_effect_when_the_step_fails(engine: Engine, held: Held, journal: StoreJournal) -> None:
+    journal.intend(effect())
+    journal.gather(message())
+    journal.settle("k", "applied", None)
+    journal.finish(StepResult("tell", "failed"))
+    with reading(engine) as db:
+        assert [one.state for one in runs.effects(db, held.id)] == ["applied"]
+    assert gathered(engine) == ["k"]
+
+
+def test_an_outcome_is_kept_with_the_next_intent_so_that_a_crash_leaves_one_doubt(
+    engine: Engine, held: Held, journal: StoreJournal
+) -> None:
+    journal.intend(effect("first"))
+    journal.settle("first", "applied", {"said": "ok"})
+    journal.intend(effect("second"))
+    # When the process dies here
+    with reading(engine) as db:
+        assert [(one.effect_key, one.state) for one in runs.effects(db, held.id)] == [("first", "applied"), ("second", "intent")]
+
+
+def test_a_counter_is_raised_with_its_step_and_not_by_one_that_failed(engine: Engine, journal: StoreJournal) -> None:
+    assert journal.count("rfis", {"status": "open"}, 1.0) == 1.0
+    journal.finish(StepResult("count", "failed"))
+    assert journal.count("rfis", {"status": "open"}, 1.0) == 1.0
+    journal.finish(StepResult("count", "ok"))
+    with reading(engine) as db:
+        assert [one["value"] for one in counters.every(db)] == [1.0]
+
+
+def test_a_label_per_record_is_refused_with_its_name(journal: StoreJournal) -> None:
+    for number in range(counters.MOST_PER_NAME):
+        journal.count("rfis", {"id": str(number)}, 1.0)
+    with pytest.raises(Permanent, match=r"100 counters of the name rfis already.*\(id\)") as raised:
+        journal.count("rfis", {"id": "x"}, 1.0)
+    assert raised.value.kind == "labels"

@@ -1,0 +1,118 @@
+"""Sends what was gathered: one message for many, through the ledger, so that a crash cannot send it twice.
+
+What cannot be sent stays and is tried again; where nobody can tell whether it went out, a person settles its effect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automations.journal import Policy
+from config.errors import Permanent, TiebackError, Transient, Uncertain
+from config.logs import scrub
+from connectors.messages import Item, Message, Notifier, Receipt, one_line
+from store import digests, leases, pauses, runs, timers
+from store.leases import Held
+from store.session import writing
+from workers.desk import Desk
+
+LINES = 10
+AGAIN_S, REFUSED_AGAIN_S = 60.0, 900.0
+
+
+def send(desk: Desk, bundle: str, held: Held) -> None:
+    """Say all that waits in a bundle. Raises: the error of what could not be said, after its next try is set."""
+    while True:
+        with writing(desk.engine) as db:
+            leases.renew(db, held)
+            if pauses.get(db, pauses.EFFECTS) is not None:
+                timers.arm(db, digests.KIND, bundle, in_s=AGAIN_S)
+                return
+            rows = digests.take(db, bundle)
+            intent = _intended(db, rows, held) if rows else None
+        if intent is None:
+            return
+        kept, fresh = intent
+        if kept.state == "applied":
+            _done(desk, held, rows, None)
+            continue
+        if not fresh and kept.policy == "at_most_once":
+            raise _in_doubt(rows)
+        _say(desk, bundle, held, rows)
+
+
+def _intended(db: Any, rows: list[Any], held: Held) -> tuple[Any, bool]:
+    first = rows[0]
+    return runs.intend(
+        db,
+        {
+            "effect_key": first.digest, "run_id": first.run_id, "step": "digest", "fence": held.fence,
+            "policy": _policy(first.destination), "target": first.destination,
+            "summary": f"digest of {len(rows)} messages to {first.destination} by {first.automation}"[:500],
+            "request_hash": first.digest,
+        },
+    )  # fmt: skip
+
+
+def _policy(destination: str) -> Policy:
+    return "natural_key" if destination.startswith("http:") else "at_most_once"
+
+
+def _say(desk: Desk, bundle: str, held: Held, rows: list[Any]) -> None:
+    desk.keeper.still_mine(held)
+    try:
+        mouth: Notifier = desk.loaded.destination(rows[0].destination)
+        receipt = mouth.notify(message_of(rows))
+    except TiebackError as error:
+        _failed(desk, bundle, held, rows, error)
+        raise
+    _done(desk, held, rows, receipt)
+
+
+def _done(desk: Desk, held: Held, rows: list[Any], receipt: Receipt | None) -> None:
+    with writing(desk.engine) as db:
+        leases.renew(db, held)
+        if receipt is not None:
+            said = {"said": scrub(receipt.said), "refused": dict(receipt.refused), "messages": len(rows)}
+            runs.settle(db, rows[0].digest, "applied", said)
+        digests.sent(db, rows[0].digest)
+
+
+def _failed(desk: Desk, bundle: str, held: Held, rows: list[Any], error: TiebackError) -> None:
+    """Note the outcome and when to try again. A fault of the far end on a write may have come after the work was done."""
+    doubt = isinstance(error, Uncertain) or _late_fault(rows[0].destination, error)
+    wait_s = getattr(error, "retry_after_s", None) or (AGAIN_S if isinstance(error, Transient) else REFUSED_AGAIN_S)
+    with writing(desk.engine) as db:
+        leases.renew(db, held)
+        runs.settle(db, rows[0].digest, "uncertain" if doubt else "failed", {"error": scrub(str(error))})
+        timers.arm(db, digests.KIND, bundle, in_s=wait_s)
+
+
+def _late_fault(destination: str, error: TiebackError) -> bool:
+    kind, later = getattr(error, "kind", ""), getattr(error, "retry_after_s", None)
+    return _policy(destination) == "at_most_once" and kind.startswith("http_5") and later is None
+
+
+def _in_doubt(rows: list[Any]) -> Permanent:
+    return Permanent(
+        f"nobody can tell whether the digest of {len(rows)} messages reached {rows[0].destination}. Look there, then settle its "
+        "effect (tieback effects list --state uncertain).",
+        kind="uncertain",
+    )
+
+
+def message_of(rows: list[Any]) -> Message:
+    """How many, the first lines each with its link, and how many more."""
+    first, count = rows[0], len(rows)
+    lines = [_item(row.message) for row in rows[:LINES]]
+    more = f"\n… and {count - LINES} more" if count > LINES else ""
+    return Message(
+        text=f"{count} message{'' if count == 1 else 's'} of {first.automation} came faster than its rate allows:{more}",
+        key=first.digest, title=f"{first.automation}: {count} messages", items=tuple(lines),
+        recipients=tuple(first.message.get("recipients", ())),
+        about={"automation": first.automation, "digest": True, "count": count},
+    )  # fmt: skip
+
+
+def _item(said: dict[str, Any]) -> Item:
+    return Item(one_line(": ".join(part for part in (said["title"], said["text"]) if part), 200), said["link"])
