@@ -97,6 +97,7 @@ class Context:
         lookup: Callable[[], Any | None] | None = None,
     ) -> Any:  # fmt: skip
         """`effects.perform` for this step."""
+        effects.refuse_hidden(summary, request)
         key = self.effect_key(target, once)
         effect = Effect(key, self.step, policy, target, summary, effects.hash_of(request))
         return effects.perform(self.journal, effect, call, lookup)

@@ -19,6 +19,7 @@ from typing import Any
 
 from automations.journal import Effect, Journal, Policy
 from config.errors import LostLease, Permanent, Transient, Uncertain
+from config.hiding import holds_hidden
 
 
 class InDoubt(Permanent):
@@ -26,6 +27,21 @@ class InDoubt(Permanent):
 
     def __init__(self, message: str):
         super().__init__(message, kind="uncertain")
+
+
+LOST_SECRET = (
+    "a value from an earlier step is a secret or equals one. It is not kept, so an attempt after a wait or a retry cannot use it. "
+    "Let a destination hold the secret (headers: by reference), or make the value and use it in one step."
+)
+
+
+def refuse_hidden(where: str, value: Any) -> None:
+    """What stands in the place of a secret must not go out as if it were the value.
+
+    Raises: Permanent(kind="hidden").
+    """
+    if holds_hidden(value):
+        raise Permanent(f"{where}: {LOST_SECRET}", kind="hidden")
 
 
 def key_of(automation: str, step: str, item: str, target: str, event: str, once: str | None = None) -> str:

@@ -13,10 +13,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 12
+HIDDEN = "***hidden***"  # in kept values, so that a later attempt knows what it reads
 _SCHEME = re.compile(r"(?:bearer|basic|token|apikey)\s+(\S+)\Z", re.IGNORECASE)
 # A token that has expired opens nothing; a little longer covers clocks that differ.
 _GRACE_S = 3600.0
@@ -49,12 +51,21 @@ def hide(secret: str, lives_s: float | None = None) -> None:
         _forms = tuple(sorted({form for _, forms in _known.values() for form in forms}, key=len, reverse=True))
 
 
-def scrub(text: str) -> str:
-    """The text with `***` in place of everything hidden."""
+def scrub(text: str, sign: str = "***") -> str:
+    """The text with `sign` in place of everything hidden."""
     for form in _forms:
         if form in text:
-            text = text.replace(form, "***")
+            text = text.replace(form, sign)
     return text
+
+
+def holds_hidden(value: Any) -> bool:
+    """Whether a kept value, read again, has lost a secret: what stands in its place must not be taken for it."""
+    if isinstance(value, Mapping):
+        return any(holds_hidden(inner) or holds_hidden(name) for name, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_hidden, value))
+    return isinstance(value, str) and HIDDEN in value
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from automations.effects import refuse_hidden
 from automations.journal import Effect, EffectState, Gathered, KeptEffect, RowChange, RowDeletion, StepResult
 from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
-from config.logs import scrub
+from config.hiding import HIDDEN, scrub
 from store import calls, counters, digests, leases, pauses, runs, tables
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
@@ -129,6 +130,7 @@ class StoreJournal:
             raise
 
     def upsert(self, change: RowChange) -> str:
+        refuse_hidden(change.table, (change.row, change.columns))
         row = self._standard(change) if change.standard else {**change.row, **change.columns}
         version = None
         if change.if_newer and change.standard:
@@ -159,6 +161,7 @@ class StoreJournal:
         }
 
     def mark_deleted(self, deletion: RowDeletion) -> str:
+        refuse_hidden(deletion.table, deletion.key)
         moment = _moment(deletion.at)
         row: dict[str, Any] = {**deletion.key, "connector": self._event.connector, "deleted_at": moment}
         if "id" in deletion.key:
@@ -253,13 +256,13 @@ def small(value: Any) -> Any:
         return None
     if isinstance(value, Mapping):
         value = dict(value)
-    text = scrub(json.dumps(value, default=str, ensure_ascii=True))
+    text = scrub(json.dumps(value, default=str, ensure_ascii=True), HIDDEN)
     if len(text) > MAX_KEPT_BYTES:
         return {"omitted": f"{len(text) // 1024} KiB; a step keeps at most {MAX_KEPT_BYTES // 1024} KiB"}
     try:
         return json.loads(text)
     except ValueError:  # a secret was cut out of the middle of an escape
-        return {"omitted": "it held a secret"}
+        return {"omitted": f"it held a secret: {HIDDEN}"}
 
 
 def _in_short(error: StatementError) -> str:

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from automations.actions._shapes import Text
 from automations.context import Context
-from automations.effects import summary
+from automations.effects import refuse_hidden, summary
 from automations.fields import ANY, INT, OPEN, TEXT, a_map
 from automations.journal import Policy
 from automations.outcomes import Done
@@ -114,6 +114,7 @@ def policy(params: Params) -> Policy | None:
 def run(params: Params, context: Context) -> Done:
     kind = policy(params)
     line = f"{params.method} {params.to}{params.path}"
+    refuse_hidden(line, params.model_dump())
     if kind is None:
         return Done(_answer(params, _send(params, context)))
     request = {"path": params.path, "query": plain(params.query), "json": plain(params.json_), "body": params.body}
