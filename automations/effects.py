@@ -29,19 +29,17 @@ class InDoubt(Permanent):
         super().__init__(message, kind="uncertain")
 
 
-LOST_SECRET = (
-    "a value from an earlier step is a secret or equals one. It is not kept, so an attempt after a wait or a retry cannot use it. "
-    "Let a destination hold the secret (headers: by reference), or make the value and use it in one step."
-)
-
-
 def refuse_hidden(where: str, value: Any) -> None:
     """What stands in the place of a secret must not go out as if it were the value.
 
     Raises: Permanent(kind="hidden").
     """
     if holds_hidden(value):
-        raise Permanent(f"{where}: {LOST_SECRET}", kind="hidden")
+        raise Permanent(
+            f"{where}: a value from an earlier step is a secret or equals one. It is not kept, so an attempt after a wait or a "
+            "retry cannot use it. Let a destination hold the secret (headers: by reference), or make and use it in one step.",
+            kind="hidden",
+        )
 
 
 def key_of(automation: str, step: str, item: str, target: str, event: str, once: str | None = None) -> str:

@@ -8,6 +8,7 @@ Source: Procore documentation, filtering and recycle bins (404 is also the answe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from config.errors import Permanent
@@ -17,6 +18,7 @@ from connectors.kinds.procore_dmsa import Procore
 
 Json = dict[str, Any]
 MOST_SHARE, MOST = 0.2, 20
+MOST_OF_BIN = 300
 
 
 def why_not_swept(row: Resource) -> str | None:
@@ -88,6 +90,18 @@ def _binned(procore: Procore, row: Resource, project_id: str | None, missing: Co
     found, proof = asked
     wanted = set(missing)
     return {id: proof for one in found if (id := str(one.get("id"))) in wanted}
+
+
+def in_bin(procore: Procore, row: Resource, project_id: str | None, id: str) -> str | None:
+    """The proof that one record was deleted; None when the first pages of what Procore lists as deleted do not show it.
+
+    A bin may hold the deletions of years, and one record is not worth reading them all.
+    """
+    asked = deleted_ones(procore, row, project_id)
+    if asked is None:
+        return None
+    found, proof = asked
+    return proof if any(str(one.get("id")) == id for one in islice(found, MOST_OF_BIN)) else None
 
 
 def deleted_ones(procore: Procore, row: Resource, project_id: str | None) -> tuple[Iterator[Json], str] | None:

@@ -14,6 +14,7 @@ from typing import Any
 from config import failpoints
 from config.errors import ConfigError, LostLease, Permanent, Transient
 from config.logs import about
+from connectors import catalogue, repair
 from connectors.kinds.procore_dmsa import Procore
 from connectors.reading import Json
 from store import calls, fetches, leases, records, unavailable
@@ -186,9 +187,25 @@ def _refused(desk: Desk, batch: Batch, one: Taken, error: Permanent) -> None:
     if closed is not None:
         _close(desk, [one], closed)
     elif error.kind == "http_404" and one.row.reread < len(ABSENT_AFTER_S) and not _deleted(desk, one.row):
-        _again(desk, [one], "not there yet")
+        proof = _proof(desk, batch, one.row)
+        if proof is None:
+            _again(desk, [one], "not there yet")
+        else:
+            _give_up(desk, one, error, f"the record is gone: {proof}")
     else:
         _give_up(desk, one, error)
+
+
+def _proof(desk: Desk, batch: Batch, row: Any) -> str | None:
+    """What proves that the record was deleted, asked for once: then nobody need look for a minute whether it comes."""
+    resource = catalogue.resource(row.resource)
+    if resource is None or row.reread != 1:
+        return None
+    try:
+        return repair.in_bin(_procore(desk, batch), resource, row.project_id or None, row.record_id)
+    except (Transient, Permanent, ConfigError) as error:  # without the bin the record's own page goes on telling
+        log.info("bin.unread", extra=about(fetch=row.id, resource=row.resource, error=error))
+        return None
 
 
 def _deleted(desk: Desk, row: Any) -> bool:
@@ -247,13 +264,13 @@ def _try_later(desk: Desk, taken: list[Taken], error: Transient) -> None:
 
 
 @retrying
-def _give_up(desk: Desk, one: Taken, error: Permanent) -> None:
+def _give_up(desk: Desk, one: Taken, error: Permanent, proof: str = "the record is gone, or we may not see it (404)") -> None:
     """A 404 that lasted, while the rest of its list can be read, is evidence that the record was deleted."""
     row, absent = one.row, error.kind == "http_404"
     with writing(desk.engine) as db:
         calls.log_calls(db, desk.call_log.shown(fetch_id=row.id))
         if absent:
-            fetches.give_up(db, one.held, row, "skipped", "the record is gone, or we may not see it (404)")
+            fetches.give_up(db, one.held, row, "skipped", proof)
             records.mark_deleted(db, row.connector, row.resource, row.record_id)
         else:
             fault = {"step": None, "kind": error.kind, "message": str(error)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import requests
 from sqlalchemy import update
 
 from config.secrets import Box, Secret
@@ -188,3 +189,44 @@ def test_a_connector_sealed_with_other_keys_is_refused_and_the_others_load(keepi
     deliver(keeping, far, changed(far))
     keeping.work()
     assert states(keeping) == ["ok"]
+
+
+def calls(far: Any, ending: str) -> int:
+    return sum(call["count"] for call in far.world.calls.listed() if call["path"].endswith(ending))
+
+
+def test_a_record_that_lies_in_the_recycle_bin_is_not_looked_for_any_longer(keeping: Rig, far: Any) -> None:
+    # Given a record whose update is told, and whose deletion is not
+    id = changed(far)
+    deliver(keeping, far, id)
+    keeping.work()
+    wish = {"resource": "RFIs", "verb": "delete", "project_id": far.project_id, "id": int(id)}
+    requests.post(f"{far.url}/_sim/change", json=wish, timeout=10).raise_for_status()
+    far.world.calls.forget()
+    # When it is looked for
+    deliver(keeping, far, id, key="B")
+    keeping.work()
+    keeping.settle()
+    # Then the bin tells after the second 404, once
+    assert (calls(far, "/rfis/{id}"), calls(far, "/recycle_bin")) == (2, 1)
+    assert keeping.runs()[-1]["reason"] == "the record is gone: it is in the recycle bin"
+    assert keeping.rows("SELECT count(*) AS n FROM tieback_records WHERE deleted_at IS NOT NULL") == [{"n": 1}]
+
+
+def test_a_record_that_is_in_no_bin_is_looked_for_as_long_as_before(keeping: Rig, far: Any) -> None:
+    changed(far)
+    far.world.calls.forget()
+    deliver(keeping, far, "5")
+    keeping.work()
+    keeping.settle()
+    assert (calls(far, "/rfis/{id}"), calls(far, "/recycle_bin")) == (4, 1)
+    assert keeping.runs()[-1]["reason"] == "the record is gone, or we may not see it (404)"
+
+
+def test_a_bin_that_may_not_be_read_changes_nothing(keeping: Rig, far: Any) -> None:
+    changed(far)
+    fault(far, "error_500", path="recycle_bin")
+    deliver(keeping, far, "5")
+    keeping.work()
+    keeping.settle()
+    assert keeping.runs()[-1]["reason"] == "the record is gone, or we may not see it (404)"
