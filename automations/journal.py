@@ -6,7 +6,7 @@ the engine is the same code for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -72,6 +72,7 @@ class RowChange:
     columns: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
     if_newer: bool = True
+    to: str = ""  # "" is the store's own database, else the name of a destination of kind sql
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,41 @@ class RowDeletion:
     table: str
     key: Mapping[str, Any]
     at: str
+    to: str = ""
+
+
+Sign = Literal["is", "not", "in", "not_in", "lt", "le", "gt", "ge", "contains", "starts"]
+
+
+@dataclass(frozen=True)
+class RowQuery:
+    """Rows of a user's table. Names are names and values are values: nothing here is ever read as SQL.
+
+    `where` are comparisons that must all hold; `order` are columns, each with True for descending. Rows marked
+    deleted, and rows of other connectors than this (unless `where` names the connector), are left out.
+    """
+
+    table: str
+    where: tuple[tuple[str, Sign, Any], ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()
+    limit: int | None = None
+    columns: tuple[str, ...] = ()
+    deleted: bool = False
+    connector: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What stands now, to be kept under `at` (ISO 8601 UTC) in a table of history: the rows of a query, or one change's row.
+
+    `step` is the step's path; a run keeps one snapshot per step.
+    """
+
+    into: str
+    at: str
+    step: str
+    of: RowQuery | RowChange
 
 
 @dataclass(frozen=True)
@@ -128,6 +164,15 @@ class Journal(Protocol):
 
     def gather(self, message: Gathered) -> None:
         """Hand a message over to its digest, to be committed by `finish`. The same key is gathered once."""
+
+    def stream(self, query: RowQuery) -> Generator[dict[str, Any], None, None]:
+        """The rows as they stand at one moment, one by one in constant memory; close it when you stop before the end.
+
+        Raises: Permanent(kind="table") when there is no such table or column.
+        """
+
+    def snapshot(self, snapshot: Snapshot) -> int:
+        """Add rows to a table of history, to be committed by `finish`. Says how many."""
 
     def intend(self, effect: Effect) -> KeptEffect:
         """Write the intent durably before the call, or say what an earlier attempt left."""

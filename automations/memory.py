@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
-from automations.journal import Effect, EffectState, Gathered, KeptEffect, RowChange, RowDeletion, StepResult
-from config.errors import LostLease
+from automations.journal import (
+    Effect,
+    EffectState,
+    Gathered,
+    KeptEffect,
+    RowChange,
+    RowDeletion,
+    RowQuery,
+    Snapshot,
+    StepResult,
+)  # fmt: skip
+from config.errors import LostLease, Permanent
 
 
 @dataclass
@@ -37,10 +49,14 @@ class MemoryJournal:
     history: list[StepResult] = field(default_factory=list)
     rows: list[RowChange] = field(default_factory=list)
     deletions: list[RowDeletion] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what `stream` finds, by `table` or `to:table`
     effects: dict[str, _Noted] = field(default_factory=dict)
     gathered: dict[str, Gathered] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
-    _pending: list[RowChange | RowDeletion | Gathered | _Count | tuple[str, EffectState, Any]] = field(default_factory=list)
+    _pending: list[RowChange | RowDeletion | Snapshot | Gathered | _Count | tuple[str, EffectState, Any]] = field(
+        default_factory=list
+    )
 
     def kept(self, path: str) -> StepResult | None:
         return self.results.get(path)
@@ -56,6 +72,8 @@ class MemoryJournal:
                 self.gathered.setdefault(change.key, change)
             elif isinstance(change, _Count):
                 self.counters[change.series] = self.counters.get(change.series, 0.0) + change.by
+            elif isinstance(change, Snapshot):
+                self.snapshots.append(change)
             else:
                 key, state, response = change
                 self.effects[key].state, self.effects[key].response = state, response
@@ -79,6 +97,19 @@ class MemoryJournal:
     def gather(self, message: Gathered) -> None:
         self._pending.append(message)
 
+    def stream(self, query: RowQuery) -> Generator[dict[str, Any], None, None]:
+        name = f"{query.to}:{query.table}" if query.to else query.table
+        if name not in self.tables:
+            raise Permanent(f'there is no table "{name}"', kind="table")
+        found = [row for row in self.tables[name] if all(_holds(row.get(c), sign, v) for c, sign, v in query.where)]
+        for column, descending in reversed(query.order):
+            found.sort(key=lambda row: (row.get(column) is not None, _moment(row.get(column))), reverse=descending)
+        yield from ({c: row.get(c) for c in query.columns or row} for row in found[: query.limit])
+
+    def snapshot(self, snapshot: Snapshot) -> int:
+        self._pending.append(snapshot)
+        return 1 if isinstance(snapshot.of, RowChange) else len(list(self.stream(snapshot.of)))
+
     def intend(self, effect: Effect) -> KeptEffect:
         self.still_mine()
         noted = self.effects.get(effect.key)
@@ -97,6 +128,22 @@ class MemoryJournal:
     def crash(self) -> None:
         """Forget what was not committed, as a killed process does."""
         self._pending.clear()
+
+
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "is": operator.eq, "not": operator.ne, "in": lambda a, b: a in b, "not_in": lambda a, b: a not in b,
+    "contains": lambda a, b: b.lower() in a.lower(), "starts": lambda a, b: a.lower().startswith(b.lower()),
+    "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+}  # fmt: skip
+
+
+def _holds(seen: Any, sign: str, value: Any) -> bool:
+    return (seen is not None or sign in ("is", "not", "not_in")) and _SIGNS[sign](_moment(seen), _moment(value))
+
+
+def _moment(value: Any) -> Any:
+    """A date as its midnight, so that it can be compared with a time."""
+    return datetime(value.year, value.month, value.day, tzinfo=UTC) if type(value) is date else value
 
 
 def _same_row(one: RowChange, other: RowChange) -> bool:

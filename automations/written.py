@@ -28,8 +28,6 @@ LATER_ACTIONS = frozenset(
         "procore.check_deliveries",
         "procore.plan_hooks",
         "procore.apply_hooks",
-        "db.query",
-        "db.snapshot",
         "file.csv",
         "file.xlsx",
         "file.parquet",

@@ -29,6 +29,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from config.errors import Permanent
@@ -54,7 +55,7 @@ def upsert(
     `version` names the column whose newer value wins (with `fetched_at` deciding between equals), or is None.
     `deletes` True marks instead: only `deleted_at` is set on a row that is there.
     """
-    table = _table(db, name, key, row)
+    table = holding(db, name, key, row)
     row = {column: _fitted(table, column, value) for column, value in row.items()}
     for _ in range(3):
         found = db.execute(select(table).where(_same(table, key, row)).with_for_update()).first()
@@ -80,10 +81,10 @@ def ready(db: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> Table
     Looking at a table costs more than writing a page to it: one that `is_plain` may be used again, once committed.
     Raises: Permanent when it is there with another key than (connector, id).
     """
-    table = _table(db, name, STANDARD_KEY, rows[0])
+    table = holding(db, name, STANDARD_KEY, rows[0])
     if not is_plain(table):
         for row in rows:
-            table = _table(db, name, STANDARD_KEY, row)
+            table = holding(db, name, STANDARD_KEY, row)
     if not _keyed(db, name):
         raise Permanent(
             f"there is a table {name} already, and it is not unique by (connector, id), so records cannot land in it. "
@@ -116,7 +117,7 @@ def upsert_many(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 
 def mark_many(db: Connection, name: str, connector: str, marks: Mapping[str, Any]) -> None:
     """Set `deleted_at` on the rows with these ids; `marks` maps an id to the moment. Nothing when there is no such table."""
-    types = _known(db, name)
+    types = known_types(db, name)
     if types is None or not {"connector", "id", "deleted_at"} <= set(types):
         return
     table = Table(name, MetaData(), *(Column(c, t) for c, t in types.items()))
@@ -193,32 +194,57 @@ def _loses(known: Mapping[str, Any], row: Mapping[str, Any], version: str) -> bo
 
 
 def _inserted(db: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    if db.dialect.name not in ("sqlite", "postgresql"):
+        return _inserted_plainly(db, table, row)
     made = insert(db, table).values(dict(row)).on_conflict_do_nothing().returning(table.c[next(iter(row))])
     return db.execute(made).first() is not None
+
+
+def _inserted_plainly(db: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Where ON CONFLICT is not known: the unique key of the table refuses the second one."""
+    try:
+        with db.begin_nested():
+            db.execute(table.insert().values(dict(row)))
+    except IntegrityError:
+        return False
+    return True
 
 
 def _same(table: Table, key: tuple[str, ...], row: Mapping[str, Any]) -> Any:
     return and_(*(table.c[column] == row[column] for column in key))
 
 
-def _table(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, Any]) -> Table:
-    """The table as it is, made or widened so that it can hold `row`."""
+def holding(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, Any]) -> Table:
+    """The table as it is, made or widened so that it can hold `row`.
+
+    Raises: Permanent(kind="table") when a name cannot be one, or a database we do not know would have to be changed.
+    """
     if not NAME.match(name) or name.startswith("tieback_"):
         raise Permanent(f'"{name}" is no table a rule may write; use [a-z][a-z0-9_]*, not beginning with tieback_', kind="table")
     for column in row:
         if not NAME.match(column):
             raise Permanent(f'{name}: "{column[:80]}" is no column name; use [a-z][a-z0-9_]*, at most 63 signs', kind="table")
-    known = _known(db, name)
+    known = known_types(db, name)
     if known is None:
-        _lock(db, name)
-        known = _known(db, name) or _create(db, name, key, row)
-    if any(wider(known[c], row[c]) is not None if c in known else True for c in row):
-        _lock(db, name)
-        known = _widen(db, name, _known(db, name) or known, row)
+        _ours_to_change(db, name, "is not there")
+        lock(db, name)
+        known = known_types(db, name) or _create(db, name, key, row)
+    if narrow := [c for c in row if c not in known or wider(known[c], row[c]) is not None]:
+        _ours_to_change(db, name, f"has no column {narrow[0]} that holds this value")
+        lock(db, name)
+        known = _widen(db, name, known_types(db, name) or known, row)
     return Table(name, MetaData(), *(Column(c, t) for c, t in known.items()))
 
 
-def _known(db: Connection, name: str) -> dict[str, Any] | None:
+def _ours_to_change(db: Connection, name: str, seen: str) -> None:
+    if db.dialect.name not in ("sqlite", "postgresql"):
+        raise Permanent(
+            f"the table {name} {seen}, and tables are made and widened in SQLite and PostgreSQL only. Do it by hand.",
+            kind="table",
+        )
+
+
+def known_types(db: Connection, name: str) -> dict[str, Any] | None:
     """Column types of an existing table; JSON and moments as ours, so that values travel as we write them."""
     if not inspect(db).has_table(name):
         return None
@@ -242,16 +268,19 @@ def _create(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, A
 
 
 def _widen(db: Connection, name: str, known: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    quoted = db.dialect.identifier_preparer.quote
     for column, value in row.items():
         if column not in known:
             known[column] = STANDARD.get(column, type_of(value))
-            kind = known[column].compile(db.dialect)
-            db.execute(text(f"ALTER TABLE {quoted(name)} ADD COLUMN {quoted(column)} {kind}"))
+            add_column(db, name, column, known[column])
         elif (to := wider(known[column], value)) is not None:
             _move(db, name, column, known[column], to())
             known[column] = to()
     return known
+
+
+def add_column(db: Connection, name: str, column: str, kind: Any) -> None:
+    quoted = db.dialect.identifier_preparer.quote
+    db.execute(text(f"ALTER TABLE {quoted(name)} ADD COLUMN {quoted(column)} {kind.compile(db.dialect)}"))
 
 
 def _move(db: Connection, name: str, column: str, have: Any, to: Any) -> None:
@@ -281,7 +310,7 @@ def _unique(db: Connection, name: str) -> set[str | None]:
     return columns | {column for index in look.get_indexes(name) for column in index["column_names"]}
 
 
-def _lock(db: Connection, name: str) -> None:
+def lock(db: Connection, name: str) -> None:
     if db.dialect.name == "postgresql":
         db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tieback table {name}", 0))))
 

@@ -6,11 +6,6 @@ Time comes from the database's clock, never from a process: `now()` in SQL, `Ins
 from __future__ import annotations
 
 import datetime as dt
-import json
-import math
-import re
-from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, LargeBinary
@@ -20,34 +15,12 @@ from sqlalchemy.sql import functions
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
 
+from config.storable import storable as storable
+from config.storable import storable_json as storable_json
+
 Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up by itself on SQLite
 Bytes = LargeBinary
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-
-def storable(text: str) -> str:
-    """The text as every database takes it: PostgreSQL has no NUL, and no encoding has half a surrogate pair."""
-    return _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def storable_json(value: Any) -> str:
-    """JSON that every database takes. What Procore sent is not altered unless it could not be kept at all."""
-    with suppress(ValueError):  # NaN and infinity are no JSON
-        text = json.dumps(value, allow_nan=False)
-        if "\\u0000" not in text and "\\ud" not in text:
-            return text
-    return json.dumps(_storable(value), allow_nan=False)
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, Mapping):
-        return {storable(str(key)): _storable(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_storable(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Instant(TypeDecorator[dt.datetime]):

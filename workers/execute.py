@@ -59,7 +59,7 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
         after = records.get(db, row.after_id) if row.after_id else None
         moment = timers.clock(db)
     assert event is not None
-    journal = StoreJournal(desk.engine, desk.keeper, desk.call_log, held, row, event, after)
+    journal = StoreJournal(desk.engine, desk.keeper, desk.call_log, held, row, event, after, desk.loaded.destination)
     try:
         rule = desk.loaded.automation(row.version_id)
         scope = _scope(row, event, before, after, held, moment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -12,13 +12,24 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from automations.effects import refuse_hidden
-from automations.journal import Effect, EffectState, Gathered, KeptEffect, RowChange, RowDeletion, StepResult
+from automations.journal import (
+    Effect,
+    EffectState,
+    Gathered,
+    KeptEffect,
+    RowChange,
+    RowDeletion,
+    RowQuery,
+    Snapshot,
+    StepResult,
+)
 from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
 from config.hiding import HIDDEN, scrub
-from store import calls, counters, digests, leases, pauses, runs, tables
+from store import calls, counters, digests, leases, pauses, queries, runs, snapshots, tables
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
+from workers import remote
 from workers.keeper import Keeper
 from workers.ports import CallLog
 
@@ -35,7 +46,10 @@ class StoreJournal:
     In `stage: shadow` it is `dry`: steps are kept, and actions write neither rows nor effects.
     """
 
-    def __init__(self, engine: Engine, keeper: Keeper, call_log: CallLog, held: Held, row: Any, event: Any, copy: Any | None):
+    def __init__(
+        self, engine: Engine, keeper: Keeper, call_log: CallLog, held: Held, row: Any, event: Any, copy: Any | None,
+        destination: Callable[[str], Any] = remote.none,
+    ):  # fmt: skip
         self._engine = engine
         self._keeper = keeper
         self._call_log = call_log
@@ -44,6 +58,7 @@ class StoreJournal:
         self._row = row
         self._event = event
         self._copy = copy
+        self._destination = destination
         self._results: list[StepResult] = []
         self._settled: list[tuple[str, EffectState, Any]] = []
         self._gathered: list[Gathered] = []
@@ -137,6 +152,9 @@ class StoreJournal:
             version = "updated_at"
         elif change.if_newer and change.version is not None:
             version, row[tables.VERSION] = tables.VERSION, change.version
+        if change.to:
+            with remote.writing(self._destination, change.to) as db:
+                return tables.upsert(db, change.table, change.key, row, version=version)
         with self._writing_rows():
             return tables.upsert(self._transaction(), change.table, change.key, row, version=version)
 
@@ -170,6 +188,9 @@ class StoreJournal:
             key: tuple[str, ...] = tables.STANDARD_KEY
         else:
             key = tuple(deletion.key)
+        if deletion.to:
+            with remote.writing(self._destination, deletion.to) as db:
+                return tables.upsert(db, deletion.table, key, row, version=None, deletes=True)
         with self._writing_rows():
             return tables.upsert(self._transaction(), deletion.table, key, row, version=None, deletes=True)
 
@@ -186,6 +207,24 @@ class StoreJournal:
 
     def gather(self, message: Gathered) -> None:
         self._gathered.append(message)
+
+    def stream(self, query: RowQuery) -> Generator[dict[str, Any], None, None]:
+        if query.to:
+            yield from remote.rows(self._destination, query.to, _query(query))
+            return
+        try:
+            yield from queries.stream(self._engine, _query(query))
+        except DBAPIError as error:
+            raise Transient(f"{query.table} cannot be read now: {_in_short(error)}", kind="store") from error
+
+    def snapshot(self, snapshot: Snapshot) -> int:
+        stamp = {"snapshot_at": _moment(snapshot.at), "snapshot_run": str(self._row.id), "snapshot_step": snapshot.step}
+        with self._writing_rows():
+            if isinstance(snapshot.of, RowQuery):
+                return snapshots.take(self._transaction(), snapshot.into, _query(snapshot.of), stamp)
+            change = snapshot.of
+            row = self._standard(change) if change.standard else {**change.row, **change.columns}
+            return snapshots.add(self._transaction(), snapshot.into, row, stamp)
 
     def intend(self, effect: Effect) -> KeptEffect:
         values = {
@@ -238,6 +277,12 @@ class StoreJournal:
 
 def _result(step: Any) -> StepResult:
     return StepResult(step.path, step.state, step.attempt, step.output, step.error, step.inputs, step.duration_ms)
+
+
+def _query(query: RowQuery) -> queries.Query:
+    return queries.Query(
+        query.table, query.where, query.order, query.limit, query.columns, query.deleted, query.connector
+    )  # fmt: skip
 
 
 def _moment(text: str | None) -> dt.datetime | None:

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from automations.actions._shapes import Column, Moment, Table
+from automations.actions._where import ToSql, database
+from automations.actions.db_upsert import elsewhere
 from automations.context import Context
 from automations.effects import summary
 from automations.fields import TEXT, a_map
@@ -34,6 +36,8 @@ class Params(Strict):
     """the columns that make the row unique, with their values"""
     at: Moment | None = None
     """when it was deleted; now when left out"""
+    to: ToSql | None = None
+    """another database, `sql:<name>`; our own when left out"""
 
 
 def run(params: Params, context: Context) -> Done:
@@ -41,4 +45,7 @@ def run(params: Params, context: Context) -> Done:
     key = {"connector": context.event.connector, **params.key}
     if context.dry:
         return Done(summary("db.mark_deleted", f"a row of {params.table}", key) | {"result": "dry"})
-    return Done({"result": context.journal.mark_deleted(RowDeletion(params.table, key, params.at or iso(context.now)))})
+    deletion = RowDeletion(params.table, key, params.at or iso(context.now), database(params.to))
+    if not params.to:
+        return Done({"result": context.journal.mark_deleted(deletion)})
+    return Done({"result": elsewhere(context, params.to, params.table, lambda: context.journal.mark_deleted(deletion))})

@@ -3,7 +3,9 @@
 `row: ${record}` keeps the record in the standard columns: connector, company_id, project_id, id, updated_at,
 deleted_at, fetched_at, event_id, run_id, record_hash and body, unique by connector and id. Any other row needs
 `key:` and gets one column per name, beside connector and company_id. `columns:` adds typed columns to either.
-`result` is inserted, updated, unchanged or older; dry when nothing is written outside.
+`result` is inserted, updated, unchanged or older; dry when nothing is written outside. With `to: sql:<name>` the table
+is in that database: written there before the step is kept, and once more after a crash, which by key and version changes
+nothing.
 
 ```yaml
 use: db.upsert
@@ -17,11 +19,13 @@ with:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from automations.actions._shapes import Column, Moment, Table, Text, column, is_record
+from automations.actions._where import ToSql, database
 from automations.context import Context
 from automations.effects import summary
 from automations.fields import TEXT, a_map
@@ -52,6 +56,8 @@ class Params(Strict):
     """what tells an older row from a newer one; `record.updated_at` when left out with `row: ${record}`"""
     if_newer: bool = True
     """an older version never overwrites a newer one"""
+    to: ToSql | None = None
+    """another database, `sql:<name>`; our own when left out"""
 
     @model_validator(mode="after")
     def _keyed(self) -> Params:
@@ -74,14 +80,25 @@ def run(params: Params, context: Context) -> Done:
     change = _standard(params) if is_record(params.row) else _named(params, context)
     if context.dry:
         return Done(summary("db.upsert", f"a row of {params.table}") | {"result": "dry"})
-    return Done({"result": context.journal.upsert(change)})
+    if not params.to:
+        return Done({"result": context.journal.upsert(change)})
+    return Done({"result": elsewhere(context, params.to, params.table, lambda: context.journal.upsert(change))})
+
+
+def elsewhere(context: Context, to: str, table: str, write: Callable[[], str]) -> Any:
+    """A write to another database is an effect: it cannot be committed together with the step."""
+    return context.perform("idempotent", f"{to} {table}", f"a row of {table} in {to}", {"table": table}, write)
 
 
 def _standard(params: Params) -> RowChange:
     version = params.version or params.row.get("updated_at")
-    return RowChange(params.table, params.row, ("connector", "id"), True, params.columns, version, params.if_newer)
+    return RowChange(
+        params.table, params.row, ("connector", "id"), True, params.columns, version, params.if_newer, database(params.to)
+    )
 
 
 def _named(params: Params, context: Context) -> RowChange:
     filled = {"connector": context.event.connector, "company_id": context.event.company_id, **params.row}
-    return RowChange(params.table, filled, tuple(params.key or ()), False, params.columns, params.version, params.if_newer)
+    return RowChange(
+        params.table, filled, tuple(params.key or ()), False, params.columns, params.version, params.if_newer, database(params.to)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO
 
 from automations.definition import load
@@ -19,8 +19,19 @@ from connectors.messages import Attachment, Message, Receipt
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 KNOWN = Known(
     connectors={"acme-prod", "acme-too", "other-co"},
-    destinations={"http:erp", "http:erp-events", "slack:site-ops", "teams:pm-office", "email:office", "slack:nowhere"},
-)
+    destinations={
+        "http:erp", "http:erp-events", "slack:site-ops", "teams:pm-office", "email:office", "slack:nowhere", "sql:dw",
+        "files:exports", "ics:pm",
+    },
+)  # fmt: skip
+
+TABLES: dict[str, list[dict[str, Any]]] = {
+    "rfis": [
+        {"id": "22564874", "number": "12", "status": "open", "due": date(2026, 3, 13), "title": "Beam pocket depth at grid C4"},
+        {"id": "22564875", "number": "13", "status": "closed", "due": date(2026, 3, 14), "title": "Door 12"},
+        {"id": "22564876", "number": "14", "status": "open", "due": date(2026, 4, 1), "title": "=HYPERLINK(1)"},
+    ]
+}
 
 
 def rfi(**changes: Any) -> dict[str, Any]:

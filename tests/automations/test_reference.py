@@ -46,7 +46,7 @@ def test_an_action_is_described_by_its_code() -> None:
     table = Parameter("table", "text", True, "", True, "a table of the database; names that begin with `tieback_` are refused")
     assert found.parameters[0] == table
     assert next(p for p in found.parameters if p.name == "if_newer").default == "true"
-    assert found.codes == ("TB133", "TB134", "TB135")
+    assert found.codes == ("TB133", "TB134", "TB135", "TB136")
     assert found.policy == "row"
 
 

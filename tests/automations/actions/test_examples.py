@@ -13,7 +13,7 @@ from automations.actions import known_words, of_word
 from automations.engine import run
 from automations.fields import Field
 from automations.memory import MemoryJournal
-from tests.automations.given import KNOWN, Far, automation, rfi, scope
+from tests.automations.given import KNOWN, TABLES, Far, automation, rfi, scope
 
 POLICIES = {"none", "row", "idempotent", "natural_key", "verify_then_retry", "at_most_once", "by_method"}
 
@@ -28,7 +28,7 @@ def example(word: str) -> str:
 def test_the_example_of_an_action_runs(word: str) -> None:
     # Given the example as the one step of a rule on RFIs
     rule = automation("do:\n  - id: it\n" + textwrap.indent(example(word), "    "))
-    journal = MemoryJournal()
+    journal = MemoryJournal(tables=dict(TABLES))
     # When it runs
     far = Far(records={("Projects", "598134000002001"): {"id": 598134000002001, "name": "Harbor"}, ("RFIs", "22564874"): rfi()})
     outcome = run(rule, scope(record=scope().record | {"rfi_manager": {"id": 1, "name": "Pat"}}), journal, far)  # type: ignore[operator]
