@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from config.errors import Permanent
 from connectors.messages import Attachment, Notifier
+from connectors.rooted import Rooted
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,17 @@ class Http(Protocol):
         """
 
 
+class Calendar(Protocol):
+    """Files of calendar entries below the files root; `timezone` "" is UTC."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    def path_of(self, key: str | None) -> str:
+        """The file of this key, or the one there is. Raises: Permanent when it has files per key and none is given."""
+
+
 class Tools(Protocol):
     def procore(self, connector: str) -> Procore:
         """Raises: Permanent(kind="no_connector") when there is none of that name."""
@@ -145,6 +157,15 @@ class Tools(Protocol):
 
         Raises: Permanent(kind="no_destination") when there is none of that name, or it takes no messages.
         """
+
+    def folder(self, destination: str = "") -> Rooted:
+        """Where files are written: the files root itself, or the folder of a destination `files:<name>`.
+
+        Raises: Permanent(kind="no_destination") when there is none of that name.
+        """
+
+    def calendar(self, destination: str) -> Calendar:
+        """A destination `ics:<name>`. Raises: as `folder` does."""
 
     def attachment(self, path: str, *, read: bool) -> Attachment:
         """A file below the files root; without its content unless `read`.
@@ -172,6 +193,12 @@ class NoTools:
         return Unlimited()
 
     def notify(self, destination: str) -> Notifier:
+        raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
+
+    def folder(self, destination: str = "") -> Rooted:
+        raise Permanent("this run writes no files", kind="no_destination")
+
+    def calendar(self, destination: str) -> Calendar:
         raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
 
     def attachment(self, path: str, *, read: bool) -> Attachment:

@@ -137,7 +137,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("TIEBACK_BIND", "127.0.0.1:8000", "host:port of the public door.", _bind),
     Setting("TIEBACK_CONSOLE_BIND", "127.0.0.1:8001", "host:port of the console, which does not exist yet.", _bind),
     Setting("TIEBACK_BEHIND_PROXY", "0", "1 when a proxy that buffers requests and ends TLS stands in front.", _flag),
-    Setting("TIEBACK_FILES_ROOT", "./var/files", "The one folder that file actions, still to come, may write below.", Path),
+    Setting("TIEBACK_FILES_ROOT", "./var/files", "The one folder that file actions write below.", Path),
     Setting("TIEBACK_RETENTION_DAYS", "30", "Days that finished work is kept; nothing is purged yet.", _number(1, 3650)),
     Setting("TIEBACK_WORKER_THREADS", "8", "Threads that run automations, per worker process.", _number(1, 256)),
     Setting("TIEBACK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs go to standard error.", _level),

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 from automations.event import Event
 from automations.parts import Limits
-from automations.tools import Reply
+from automations.tools import Calendar, Reply
 from config.errors import ConfigError, Permanent, TiebackError
 from connectors.kinds.procore_dmsa import Procore
 from connectors.messages import Attachment, Message, Receipt
+from connectors.rooted import Rooted
 from workers import attachments
 from workers.caps import Caps
 from workers.desk import Desk
@@ -57,6 +58,19 @@ class Tools:
     def notify(self, destination: str) -> Messages:
         """Raises: Permanent(kind="no_destination") when there is none of this name, or it takes no messages."""
         return Messages(self._desk.loaded.destination(destination))
+
+    def folder(self, destination: str = "") -> Rooted:
+        """Raises: Permanent(kind="no_destination") when there is none of this name."""
+        root = self._desk.settings.files_root
+        if not destination:
+            return Rooted(root)
+        found: Rooted = self._desk.loaded.destination(destination).below(root)
+        return found
+
+    def calendar(self, destination: str) -> Calendar:
+        """Raises: Permanent(kind="no_destination") when there is none of this name."""
+        found: Calendar = self._desk.loaded.destination(destination)
+        return found
 
     def attachment(self, path: str, *, read: bool) -> Attachment:
         """Raises: Permanent(kind="file") when it is not below the files root, or cannot be read."""

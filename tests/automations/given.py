@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from automations.definition import load
@@ -14,7 +18,9 @@ from automations.parts import Automation
 from automations.scope import Scope
 from automations.tools import NoTools, Reply
 from config.errors import Permanent
+from connectors.destinations.ics import Definition as Calendar
 from connectors.messages import Attachment, Message, Receipt
+from connectors.rooted import Rooted
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 KNOWN = Known(
@@ -103,6 +109,7 @@ class Far(NoTools):
     told: list[tuple[str, Message]] = field(default_factory=list)
     receipts: dict[str, list[Receipt | Exception]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    root: Path | None = None
 
     def procore(self, connector: str) -> Far:
         self.company_of(connector)
@@ -190,6 +197,16 @@ class Far(NoTools):
         if destination == "slack:nowhere":
             raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
         return _Mouth(self, destination)
+
+    def folder(self, destination: str = "") -> Rooted:
+        """Below `root`, or a folder that is gone with this value."""
+        if self.root is None:
+            self.root = Path(tempfile.mkdtemp())
+            weakref.finalize(self, shutil.rmtree, self.root)
+        return Rooted(self.root, destination.partition(":")[2])
+
+    def calendar(self, destination: str) -> Calendar:
+        return Calendar("pm", "calendars/pm.ics", False, "Due dates", "America/Chicago")
 
     def attachment(self, path: str, *, read: bool) -> Attachment:
         if read and path not in self.files:
