@@ -152,6 +152,7 @@ class Tools(Protocol):
     def own_writes(self) -> OwnWrites: ...
 
     def caps(self) -> Caps: ...
+
     def notify(self, destination: str) -> Notifier:
         """Whatever takes messages; `destination` is spelt as in rules, `slack:ops`.
 
@@ -170,7 +171,7 @@ class Tools(Protocol):
     def attachment(self, path: str, *, read: bool) -> Attachment:
         """A file below the files root; without its content unless `read`.
 
-        Raises: Permanent(kind="file") when there is none, or it is no plain file.
+        Raises: Permanent(kind="absent" or "path") when there is none, or it is no plain file.
         """
 
 
@@ -202,7 +203,7 @@ class NoTools:
         raise Permanent(f'there is no destination "{destination}"', kind="no_destination")
 
     def attachment(self, path: str, *, read: bool) -> Attachment:
-        raise Permanent(f'there is no file "{path}"', kind="file")
+        raise Permanent(f'there is no file "{path}"', kind="absent")
 
 
 class Unnoted:

@@ -29,6 +29,7 @@ COMMANDS = {
     "events": ("events:events", "What the deliveries said, and what became of it."),
     "runs": ("runs:runs", "What automations did, step by step."),
     "rules": ("rules:rules", "Check, list and apply automations."),
+    "destinations": ("destinations:destinations", "Where messages and data go."),
     "records": ("records:records", "Our copies of Procore's records."),
     "effects": ("effects:effects", "The ledger of changes in the outside world."),
     "queue": ("queue:queue", "Work that waits."),

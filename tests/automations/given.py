@@ -210,7 +210,7 @@ class Far(NoTools):
 
     def attachment(self, path: str, *, read: bool) -> Attachment:
         if read and path not in self.files:
-            raise Permanent(f'there is no file "{path}"', kind="file")
+            raise Permanent(f'there is no file "{path}"', kind="absent")
         return Attachment(path.rpartition("/")[2], self.files[path] if read else b"")
 
     def get(self, resource: str, id: str, project_id: str | None = None, parent: str | None = None) -> dict[str, Any]:
