@@ -35,6 +35,13 @@ def newest(db: Connection, limit: int) -> list[Any]:
     return list(db.execute(select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)))
 
 
+def last_reason(db: Connection, verb: str, subject: str) -> tuple[str, str]:
+    """Who did this last to the subject, and why; "" when nobody said."""
+    wanted = select(Audit.actor, Audit.detail).where(Audit.verb == verb, Audit.subject == subject)
+    row = db.execute(wanted.order_by(Audit.id.desc()).limit(1)).first()
+    return ("", "") if row is None else (str(row.actor), str((row.detail or {}).get("reason") or "no reason was given"))
+
+
 def _link(last: str, values: dict[str, Any]) -> str:
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256((last + text).encode()).hexdigest()

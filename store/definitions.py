@@ -128,3 +128,11 @@ def changed(db: Connection) -> None:
     upsert = insert(db, Fact).values({"name": "generation", "value": "1"})
     grown = cast(cast(Fact.value, Integer) + 1, Text)
     db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"value": grown}))
+
+
+def set_state(db: Connection, name: str, state: str) -> bool:
+    """`active` or `paused`. False when it is so already, or not there."""
+    other = update(Automation).where(
+        Automation.name == name, Automation.state.in_(("active", "paused")), Automation.state != state
+    )
+    return db.execute(other.values(state=state)).rowcount == 1

@@ -16,7 +16,6 @@ from store.base import Base as Base
 from store.base import Leased, Text64, Text200
 from store.models_effects import HookPlan as HookPlan
 from store.models_effects import OwnWrite as OwnWrite
-from store.models_effects import Pause as Pause
 from store.models_effects import Spent as Spent
 from store.models_messages import Counter as Counter
 from store.models_messages import Gathered as Gathered

@@ -1,4 +1,4 @@
-"""Tables about what automations change outside, beside the ledger: own writes, caps, what is held, plans of hooks.
+"""Tables about what automations change outside, beside the ledger: own writes, caps, plans of hooks.
 
 They name runs and events without holding them: a run that is purged takes nothing of this with it.
 """
@@ -65,16 +65,6 @@ class Spent(Base):
         UniqueConstraint("automation", "kind", "effect_key", name="ux_tieback_spent_effect"),
         Index("ix_tieback_spent_window", "automation", "kind", "at"),
     )
-
-
-class Pause(Base):
-    """What is held, by whom and why: `effects` all changes outside, `automation <id>` one automation."""
-
-    __tablename__ = "tieback_pauses"
-    subject: Mapped[str] = mapped_column(Text200, primary_key=True)
-    actor: Mapped[str] = mapped_column(Text200)
-    reason: Mapped[str]
-    at: Mapped[dt.datetime] = mapped_column(default=now())
 
 
 class HookPlan(Base):

@@ -30,6 +30,11 @@ def add_step(db: Connection, values: dict[str, Any]) -> None:
     db.execute(plain_insert(Step).values(values))
 
 
+def effect(db: Connection, id: int) -> Any | None:
+    """One row of the ledger, locked until the end of the transaction."""
+    return db.execute(select(Effect.__table__).where(Effect.id == id).with_for_update()).first()
+
+
 def effects(db: Connection, run_id: int) -> list[Any]:
     return list(db.execute(select(Effect.__table__).where(Effect.run_id == run_id).order_by(Effect.id)))
 

@@ -11,7 +11,7 @@ from automations.journal import Policy
 from config.errors import Permanent, TiebackError, Transient, Uncertain
 from config.logs import scrub
 from connectors.messages import Item, Message, Notifier, Receipt, one_line
-from store import digests, leases, pauses, runs, timers
+from store import digests, leases, runs, switch, timers
 from store.leases import Held
 from store.session import writing
 from workers.desk import Desk
@@ -25,7 +25,7 @@ def send(desk: Desk, bundle: str, held: Held) -> None:
     while True:
         with writing(desk.engine) as db:
             leases.renew(db, held)
-            if pauses.get(db, pauses.EFFECTS) is not None:
+            if switch.held(db) is not None:
                 timers.arm(db, digests.KIND, bundle, in_s=AGAIN_S)
                 return
             rows = digests.take(db, bundle)

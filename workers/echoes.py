@@ -20,7 +20,7 @@ from automations.event import Event
 from config.logs import about
 from connectors import catalogue, parents
 from connectors.catalogue import record_hash
-from store import audit, definitions, echoes, events, pauses, records
+from store import audit, definitions, echoes, events, records
 from store.session import retrying, writing
 
 log = logging.getLogger("tieback.echoes")
@@ -145,9 +145,8 @@ def _break(db: Connection, run: Any, before_id: int | None, after_id: int) -> No
 
 def stop(db: Connection, automation: str, reason: str, run_id: int) -> None:
     """Pause an automation in self-defence; a person resumes it."""
-    if not pauses.set_state(db, automation, "paused", was="active"):
+    if not definitions.set_state(db, automation, "paused"):
         return
-    pauses.pause(db, pauses.of_automation(automation), "tieback", reason)
     audit.note(db, "tieback", "automation paused", automation, {"reason": reason, "run": run_id})
     definitions.changed(db)
     log.error("automation.paused", extra=about(automation=automation, reason=reason, run=run_id))

@@ -26,7 +26,7 @@ from automations.journal import (
 from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
 from config.hiding import HIDDEN, scrub
-from store import calls, counters, digests, leases, pauses, queries, runs, snapshots, tables
+from store import calls, counters, digests, leases, queries, runs, snapshots, switch, tables
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
 from workers import remote
@@ -239,13 +239,14 @@ class StoreJournal:
         }
         with writing(self._engine) as db:
             leases.renew(db, self._held)
-            if (held := pauses.get(db, pauses.EFFECTS)) is not None:
-                raise Withheld(f"{pauses.HELD} by {held.actor}: {held.reason}")
             # What went out before in this step is known from here on, however the next call ends.
             self._write_outcomes(db)
-            row, fresh = runs.intend(db, values)
+            held = switch.held(db)
+            row, fresh = runs.intend(db, values) if held is None else (None, False)
         self._settled.clear()
         self._gathered.clear()
+        if held is not None:
+            raise Withheld(held)
         failpoints.hit("run.intended")
         return KeptEffect(row.state, row.response, fresh)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
 import click
 
+from config.errors import ConfigError
 from console.cli.family import Family
-from console.cli.output import listing, listing_options
-from console.verbs import showing
+from console.cli.output import RowId, listing, listing_options, say
+from console.verbs import settling, showing
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -30,3 +36,27 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
     with at_hand() as here:
         rows = showing.effects(here, limit=limit, state=state)
     listing(rows, COLUMNS, as_json=as_json, empty="There is no such effect.")
+
+
+@effects.command()
+@click.argument("id", type=RowId())
+@click.argument("outcome", type=click.Choice([one.replace(" ", "-") for one in settling.OUTCOMES]))
+@click.option("--note", default="", help="What you saw, for those who look later.")
+@click.option("--answer", metavar="FILE", help="JSON with what the far end answered, for later steps; - reads stdin.")
+def settle(id: int, outcome: str, note: str, answer: str | None) -> None:
+    """Say what became of an effect that is in doubt, after a look at the far end.
+
+    applied: it happened; the run goes on behind it. not-applied: it did not; the run makes it again. give-up: it is not
+    made again, and the run ends as cancelled.
+    """
+    given = None if answer is None else _json(answer)
+    with at_hand() as here:
+        became = settling.settle(here, id, outcome.replace("-", " "), note, given)
+    say(f"effect {id}: {became}")
+
+
+def _json(path: str) -> Any:
+    try:
+        return json.loads(sys.stdin.read() if path == "-" else Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as JSON ({error}). Check --answer.") from None

@@ -10,7 +10,7 @@ from config import settings
 from console.cli import describing
 from console.cli.family import Family
 from console.cli.output import json_option, listing, listing_options, say, show_json, shown
-from console.verbs import ruling
+from console.verbs import ruling, switching
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {"NAME": "name", "STATE": "state", "STAGE": "stage", "VERSION": "version", "FILE": "file", "TITLE": "title"}
@@ -107,3 +107,22 @@ def _resources(name: str | None, limit: int, as_json: bool) -> None:
     say("fields: open, not known to Tieback" if fields is None else "fields (? may be null):")
     for path, kind in (fields or {}).items():
         say(f"  {path:40} {kind}")
+
+
+@rules.command()
+@click.argument("name")
+@click.option("--reason", required=True, help="Why, for those who find it paused.")
+def pause(name: str, reason: str) -> None:
+    """Pause an automation: it hears no event until it is resumed; runs that have begun go on."""
+    with at_hand() as here:
+        switching.pause_automation(here, name, reason)
+    say(f"{name} is paused. To let it go on: tieback rules resume {name}")
+
+
+@rules.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Resume an automation that a person paused, or Tieback itself to end a loop. What it missed is replayed by hand."""
+    with at_hand() as here:
+        switching.resume_automation(here, name)
+    say(f"{name} hears events again.")

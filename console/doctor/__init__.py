@@ -31,7 +31,7 @@ Look = Callable[[Settings], Iterable[Finding]]
 
 def look() -> list[Finding]:
     """Every finding, what everything else stands on first. Nothing here raises."""
-    from console.doctor import ground, messages, outside, running, standing
+    from console.doctor import changing, ground, messages, outside, running, standing
 
     found = list(_each(ground.LOOKS, None))
     try:
@@ -41,7 +41,7 @@ def look() -> list[Finding]:
     found += _each((standing.settings, standing.site_folder, standing.folder, standing.disk, standing.keys), settings)
     found += _each((running.sqlite, running.database, running.broker), settings)
     if any(one.name == "database" and one.state == "ok" for one in found):
-        found += _each((*outside.LOOKS, *messages.LOOKS), settings)
+        found += _each((*outside.LOOKS, *changing.LOOKS, *messages.LOOKS), settings)
     return found
 
 

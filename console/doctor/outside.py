@@ -23,7 +23,7 @@ from workers.loaded import connector_of
 STALE = dt.timedelta(days=2)
 
 
-def _with_database(look: Callable[[Connection, Settings], Iterator[Finding]]) -> Callable[[Settings], list[Finding]]:
+def with_database(look: Callable[[Connection, Settings], Iterator[Finding]]) -> Callable[[Settings], list[Finding]]:
     def looking(given: Settings) -> list[Finding]:
         engine = open_engine(given, pool_size=1)
         try:
@@ -173,4 +173,4 @@ def _readiness(db: Connection, given: Settings) -> Iterator[Finding]:
         yield Finding("readiness", "ok", f"ready; {len(alive)} signs of life")
 
 
-LOOKS = (*map(_with_database, (_connectors, _hooks, _site, _public_url)), proxy, _with_database(_readiness))
+LOOKS = (*map(with_database, (_connectors, _hooks, _site, _public_url)), proxy, with_database(_readiness))

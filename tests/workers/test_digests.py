@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, update
 
 from automations.journal import Gathered, StepResult
 from config.settings import Settings
-from store import digests, leases, pauses, runs, timers
+from store import digests, leases, runs, switch, timers
 from store.models import Gathered as Kept
 from store.models import Run, Timer
 from store.session import reading, writing
@@ -195,10 +195,10 @@ def test_what_is_refused_stays_and_is_tried_again(one: Rig, far: Any) -> None:
 def test_while_changes_outside_are_paused_a_digest_waits(one: Rig, far: Any) -> None:
     gather(one, 2)
     with writing(one.engine) as db:
-        pauses.pause(db, pauses.EFFECTS, "cli:ana", "moving")
+        switch.pause(db, "cli:ana", "moving")
     work(one)
     assert (sink(far, "slack"), unsent(one), timer(one)["error"]) == ([], 2, None)
     with writing(one.engine) as db:
-        pauses.resume(db, pauses.EFFECTS)
+        switch.resume(db)
     work(one)
     assert (len(sink(far, "slack")), unsent(one)) == (1, 0)

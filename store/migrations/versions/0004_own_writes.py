@@ -1,4 +1,4 @@
-"""Own writes, caps, what is held, plans of hooks; what a step asks of an import."""
+"""Own writes, caps, plans of hooks; what a step asks of an import."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,14 +53,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_tieback_spent_window", "tieback_spent", ["automation", "kind", "at"])
     op.create_index("ix_tieback_spent_at", "tieback_spent", ["at"])
-    op.create_table(
-        "tieback_pauses",
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("actor", sa.String(length=200), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("subject"),
-    )
     op.create_table(
         "tieback_hook_plans",
         sa.Column("id", Key, nullable=False),
