@@ -242,12 +242,13 @@ class StoreJournal:
             # What went out before in this step is known from here on, however the next call ends.
             self._write_outcomes(db)
             held = switch.held(db)
-            row, fresh = runs.intend(db, values) if held is None else (None, False)
+            intent = runs.intend(db, values) if held is None else None
         self._settled.clear()
         self._gathered.clear()
-        if held is not None:
-            raise Withheld(held)
+        if intent is None:
+            raise Withheld(str(held))
         failpoints.hit("run.intended")
+        row, fresh = intent
         return KeptEffect(row.state, row.response, fresh)
 
     def settle(self, key: str, state: EffectState, response: Any) -> None:
