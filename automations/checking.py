@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from automations import checks
 from automations.definition import load
 from automations.known import Known
 from automations.parts import Automation
@@ -44,6 +45,7 @@ def check(paths: Iterable[Path], known: Known | None = None, folder: Path | None
     for path in files_of(paths):
         _one(checked, path, _name(path, folder), known or Known())
     _same_ids(checked)
+    checked.problems += checks.across(checked.automations, known or Known())
     checked.problems.sort(key=lambda p: (p.file, p.line, p.column, p.code))
     return checked
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from automations import checks
 from automations import event as events
 from automations.actions import known_words, of_word
 from automations.expressions import Expression, check
-from automations.fields import INT, TEXT, TIME, Field, a_list, a_map, shared
+from automations.fields import INT, STATES, TEXT, TIME, Field, a_list, a_map, one_of, shared
 from automations.known import Known, no_connector
 from automations.listening import triggers_of
 from automations.parts import Automation as Automation
@@ -75,7 +76,10 @@ class _Loading:
         steps = self._steps(node, scope)
         self._refuse()
         assert written is not None
-        return self._whole(written, triggers, lines, steps)
+        automation = self._whole(written, triggers, lines, steps)
+        self.found += checks.found(node, automation, self.known)
+        self._refuse()
+        return replace(automation, warnings=tuple(p for p in self.found if p.severity == "warning"))
 
     def _refuse(self) -> None:
         if any(p.severity == "error" for p in self.found):
@@ -169,7 +173,7 @@ class _Loading:
         steps[name] = a_map(
             None,
             output=output if output.called else replace(output, called=f"steps.{name}.output"),
-            status=TEXT,
+            status=one_of(*STATES),
             error=a_map(None, True, kind=TEXT, message=TEXT),
         )
         return a_map(None, **{**(scope.fields or {}), "steps": Field("map", fields=steps, called="steps")})

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automations.fields import ANY, ID, TEXT, TIME, Field, a_map
+from automations.fields import ANY, ID, TEXT, TIME, Field, a_map, one_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ _COMMON: dict[str, Field] = {
     **dict.fromkeys(("connector", "key", "source", "action", "resource_name", "app_id", "payload_version"), TEXT),
     **dict.fromkeys(("id", "resource_id", "company_id", "project_id", "user_id"), ID),
     "timestamp": TIME,
+    "action": one_of("create", "update", "delete", ""),
     "parent": a_map(None, id=ID, name=TEXT),
 }
 

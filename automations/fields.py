@@ -24,7 +24,7 @@ SPOKEN = {
 class Field:
     """One name's kind. `fields` are a map's names (None: open), `item` a list's items.
 
-    `called` is how a sentence names this part of the tree, such as `RFIs`.
+    `called` is how a sentence names this part of the tree, such as `RFIs`; `values` are all that a text can be.
     """
 
     kind: Kind
@@ -32,6 +32,7 @@ class Field:
     fields: Mapping[str, Field] | None = None
     item: Field | None = None
     called: str | None = None
+    values: tuple[str, ...] = ()
 
     def child(self, name: str) -> Field | None:
         """The field below this one, ANY below an open one, None when there is no such name."""
@@ -46,6 +47,12 @@ ID = Field("id")
 INT = Field("int")
 TIME = Field("timestamp")
 OPEN = Field("map", fields=None)
+STATES = ("ok", "failed", "skipped", "waiting", "uncertain")
+
+
+def one_of(*values: str) -> Field:
+    """Text that is always one of these; comparing it with any other is an error."""
+    return Field("text", values=values)
 
 
 def a_map(called: str | None = None, nullable: bool = False, /, **fields: Field) -> Field:

@@ -157,7 +157,7 @@ class _Scanner:
             self._as_a_whole(names[0], here, after)
         self.scan.paths.append(path)
         if not lost:
-            self._number_beside(path.field, path.text, path.start, at, after)
+            self._beside(path.field, path.text, path.start, at, after)
         return here
 
     def _as_a_whole(self, name: Token, here: Field, after: int) -> None:
@@ -177,7 +177,7 @@ class _Scanner:
         path = Path(tuple(n.text for n in names), names[0].start, names[-1].end, here, local=True, in_has=in_has)
         self.scan.paths.append(path)
         if not in_has:
-            self._number_beside(here, path.text, path.start, at, after)
+            self._beside(here, path.text, path.start, at, after)
         return here
 
     def _rest(
@@ -208,7 +208,7 @@ class _Scanner:
         if here.kind in _SCALARS:
             self.scan.spans.append(Span(start, self.found[after - 1].end, here))
         shown = "".join(t.text for t in self.found[at:after])
-        self._number_beside(here, shown if len(shown) <= 60 else "…" + shown[-40:], start, at, after)
+        self._beside(here, shown if len(shown) <= 60 else "…" + shown[-40:], start, at, after)
 
     def _inside(self, here: Field, opening: int, close: int) -> Field:
         if here.kind == "list":
@@ -316,6 +316,8 @@ class _Scanner:
             return ANY
         if variable.text.startswith("_") or variable.text in KEYWORDS:
             self._say(variable, "TB203", f'"{variable.text}" cannot name a list item; begin with a letter')
+        elif variable.text in bound or variable.text in (self.scope.fields or {}):
+            self._say(variable, "TB220", f'"{variable.text}" names something else here already; give the list item another name')
         item = here.item or ANY if here.kind == "list" else TEXT if here.kind == "map" else ANY
         body = self._range(opening + 3, close, {**bound, variable.text: item}, depth + 1, False)
         return here if name.text == "filter" else Field("list", item=body) if name.text == "map" else ANY
@@ -325,6 +327,23 @@ class _Scanner:
             return (self._is(sign, "==") or self._is(sign, "!=")) and (n := self._named(null)) is not None and n.text == "null"
 
         return compares(after, after + 1) or (at >= 2 and compares(at - 1, at - 2))
+
+    def _beside(self, of: Field, text: str, start: int, at: int, after: int) -> None:
+        self._number_beside(of, text, start, at, after)
+        for token in self._values_beside(at, after) if of.values else ():
+            value = token.text.strip(_QUOTES)
+            if value not in of.values:
+                mend = did_you_mean(value, of.values) or f"; it is one of {', '.join(v for v in of.values if v)}"
+                self._say(token, "TB221", f'{text} is never "{value}"{mend}', nearest(value, of.values))
+
+    def _values_beside(self, at: int, after: int) -> list[Token]:
+        """The written-out texts that a name is compared with."""
+        behind = self.found[after].text if after < len(self.found) else ""
+        if behind == "in" and self._is(after + 1, "["):
+            return [t for t in self.found[after + 2 : closing(self.found, after + 1)] if t.kind == "string"]
+        places = [after + 1] if behind in ("==", "!=") else []
+        places += [at - 2] if at >= 2 and self.found[at - 1].text in ("==", "!=") else []
+        return [self.found[i] for i in places if i < len(self.found) and self.found[i].kind == "string"]
 
     def _number_beside(self, of: Field, text: str, start: int, at: int, after: int) -> None:
         """`money > 0` does not compile and `"0.00" != 0` is silently true: both are refused with the mend."""

@@ -19,7 +19,7 @@ from automations.actions._where import ToSql, database
 from automations.actions.db_upsert import elsewhere
 from automations.context import Context
 from automations.effects import summary
-from automations.fields import TEXT, a_map
+from automations.fields import a_map, one_of
 from automations.functions import iso
 from automations.journal import RowDeletion
 from automations.outcomes import Done
@@ -27,7 +27,7 @@ from automations.written import Strict
 
 POLICY = "row"
 FIXED = ("table", "to")
-OUTPUT = a_map(None, result=TEXT)
+OUTPUT = a_map(None, result=one_of("marked", "already", "absent", "dry"))
 
 
 class Params(Strict):

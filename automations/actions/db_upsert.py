@@ -28,14 +28,14 @@ from automations.actions._shapes import Column, Moment, Table, Text, column, is_
 from automations.actions._where import ToSql, database
 from automations.context import Context
 from automations.effects import summary
-from automations.fields import TEXT, a_map
+from automations.fields import a_map, one_of
 from automations.journal import RowChange
 from automations.outcomes import Done
 from automations.written import Strict, complain
 
 POLICY = "row"
 FIXED = ("table", "to")
-OUTPUT = a_map(None, result=TEXT)
+OUTPUT = a_map(None, result=one_of("inserted", "updated", "unchanged", "older", "dry"))
 
 
 def _listed(value: Any) -> Any:
