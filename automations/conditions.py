@@ -34,7 +34,7 @@ def _judge(index: int, expression: Expression, scope: Mapping[str, Any]) -> Line
     return Line(index, expression.source, value, seen)
 
 
-def reason(line: Line) -> str:
-    """`if[0] is false: record.status = "open"`."""
+def reason(line: Line, what: str = "if") -> str:
+    """`if[0] is false: record.status = "open"`; `what` names the list that the line is of."""
     values = ", ".join(f"{path} = {shown(value)}" for path, value in line.seen.items())
-    return f"if[{line.index}] is false: {values or ' '.join(line.text.split())}"
+    return f"{what}[{line.index}] is false: {values or ' '.join(line.text.split())}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from automations import effects
 from automations.event import Event
 from automations.journal import Effect, Journal, Policy
 from automations.outcomes import Answered
+from automations.parts import Limits
 from automations.tools import Procore, Tools
 from config.errors import Permanent
 
@@ -24,15 +26,18 @@ class Budget:
     def __init__(self, api_calls: int):
         self.limit = api_calls
         self.used = 0
+        self._lock = threading.Lock()
 
     def spend(self) -> None:
         """Raises: Permanent(kind="api_calls") when the automation's limit is used up."""
-        if self.used >= self.limit:
+        with self._lock:
+            self.used += 1
+            spent = self.used > self.limit
+        if spent:
             raise Permanent(
                 f"the automation may make {self.limit} calls to Procore per attempt and has made them; raise limits: api_calls:",
                 kind="api_calls",
             )
-        self.used += 1
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Context:
 
     `memory` is what the action's last `Wait` in this run kept, None at its first call; `answer` what a person said
     to its `Ask`. With `digest_until` (UTC) the run is over the rate of its `throttle:`, whose key is `digest_key`: messages
-    are gathered until then.
+    are gathered until then. `path` is the step's, with its item's key; `values` is what its expressions see.
     """
 
     automation: str
@@ -59,6 +64,9 @@ class Context:
     run_id: str = ""
     digest_until: datetime | None = None
     digest_key: str = ""
+    path: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def dry(self) -> bool:

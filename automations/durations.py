@@ -20,6 +20,17 @@ def seconds(text: object) -> float:
     return value
 
 
+def rate(text: object) -> tuple[int, float]:
+    """`"20/1h"` is (20, 3600.0). Raises: ValueError with a sentence that says what to write."""
+    count, slash, per = text.partition("/") if isinstance(text, str) else ("", "", "")
+    if not slash or not re.fullmatch(r"[0-9]{1,9}", count.strip()) or int(count) < 1:
+        raise ValueError(f"{spell(text)} is no rate; write how many in which time, such as 20/1h")
+    per_s = seconds(per.strip() if per.strip()[:1].isdigit() else f"1{per.strip()}")
+    if per_s <= 0:
+        raise ValueError(f"{spell(text)} is no rate; its time must not be 0")
+    return int(count), per_s
+
+
 def spell(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 

@@ -15,9 +15,10 @@ class Event:
 
     `key` is unique within the connector; `action` is create, update or delete, in lower case;
     `resource_name` is spelt as Procore sends it and compared without case; `timestamp` is ISO 8601 UTC;
-    `source` is webhook, sweep, manual, config or inbound; `id` is our own number for it, None before it is stored.
-    `kind` and `name` are those of a configuration event (`connector.updated`, the connector's name); an inbound event
-    has its source in `name` and what was posted in `body`.
+    `source` is webhook, sweep, hold, schedule, manual, config, inbound or run; `id` is our own number for it, None before
+    it is stored. `kind` and `name` are those of a configuration event (`connector.updated`, the connector's name); an
+    inbound event has its source in `name` and what was posted in `body`; that of a finished run has the automation in
+    `name`, its `status` and `run_id`; one by hand has what it was started with in `body`.
     """
 
     connector: str
@@ -36,6 +37,8 @@ class Event:
     kind: str = ""
     name: str = ""
     body: Any = None
+    status: str = ""
+    run_id: str = ""
     id: int | None = None
 
     def values(self) -> dict[str, Any]:
@@ -55,13 +58,16 @@ _COMMON: dict[str, Field] = {
 }
 
 
-def field_of(kinds: Collection[str]) -> Field:
-    """The names below `event`, for a rule whose triggers are of these kinds: what one of them lacks is not there."""
-    more: dict[str, Field] = {}
-    if kinds and all(kind in ("config", "inbound") for kind in kinds):
-        more["name"] = TEXT
-    if set(kinds) == {"config"}:
-        more["kind"] = TEXT
-    if set(kinds) == {"inbound"}:
-        more["body"] = ANY
-    return a_map("event", **_COMMON, **more)
+_MORE: dict[str, dict[str, Field]] = {
+    "config": {"name": TEXT, "kind": TEXT},
+    "inbound": {"name": TEXT, "body": ANY},
+    "run": {"name": TEXT, "status": TEXT, "run_id": ID},
+    "manual": {"body": ANY},
+}
+
+
+def field_of(kinds: Collection[str], *, every: bool = False) -> Field:
+    """The names below `event`, for triggers of these kinds: those that all of them have, or with `every` any of them."""
+    each = [_MORE.get(kind, {}) for kind in kinds]
+    names = {name for more in each for name in more if every or all(name in other for other in each)}
+    return a_map("event", **_COMMON, **{name: next(more[name] for more in each if name in more) for name in sorted(names)})

@@ -82,6 +82,9 @@ class Expression:
     _program: Any = part(default=None, repr=False)
     _lock: threading.Lock = part(default_factory=threading.Lock, repr=False)
 
+    def __str__(self) -> str:
+        return " ".join(self.source.split())
+
     def roots(self) -> set[str]:
         return {p.names[0] for p in self.paths if not p.local}
 

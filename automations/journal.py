@@ -7,9 +7,13 @@ the engine is the same code for all of them.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
+
+from automations.outcomes import Answered, Ask, Outcome, Start
+from automations.parts import Flow
 
 StepState = Literal["ok", "failed", "skipped", "waiting", "uncertain"]
 EffectState = Literal["intent", "applied", "failed", "uncertain"]
@@ -179,6 +183,45 @@ class Journal(Protocol):
 
     def settle(self, key: str, state: EffectState, response: Any) -> None:
         """The outcome of an effect, to be committed by `finish`, or with the next intent of the step."""
+
+    @property
+    def begun(self) -> bool:
+        """A step of this run was begun, in this attempt or an earlier one: guards and flow are behind it."""
+
+    @property
+    def digest_until(self) -> datetime | None:
+        """Until when the messages of this run are gathered; None when they go out as usual."""
+
+    @property
+    def digest_key(self) -> str:
+        """The throttle key of this run."""
+
+    def watch(self, trigger: str, holds: bool) -> None:
+        """What a trigger with `hold:` or `repeat:` waits for has begun, or is over; kept with the end of the attempt."""
+
+    def enter(self, flow: Flow, overlap_key: str, throttle_key: str) -> Outcome | None:
+        """Take the run's place in the flow: None when it may go on, else why it waits or is skipped."""
+
+    def cancelled(self) -> bool:
+        """A person, or a run that replaces this one, wants it to end before its next step."""
+
+    def ask(self, ask: Ask, path: str) -> None:
+        """Put a question to people, to be committed by `finish`; asked once however often it is called."""
+
+    def answer(self, path: str) -> Answered | None:
+        """What was said to the question of this step; None while nobody said anything, or there was none."""
+
+    def copy_of(self, resource: str, id: str) -> dict[str, Any] | None:
+        """Our newest copy of a record of the event's connector; None when there is none, or it was deleted."""
+
+    def start(self, start: Start, path: str) -> dict[str, Any]:
+        """Start another automation, to be committed by `finish`, once however often it is called.
+
+        Raises: Permanent when it is not in force or has no manual trigger.
+        """
+
+    def apart(self) -> AbstractContextManager[Journal]:
+        """A journal of the same run for another thread: what it finishes is committed by itself."""
 
     def still_mine(self) -> None:
         """Raises LostLease when the lease has passed to somebody else. Called before each outside call."""

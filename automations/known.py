@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from automations.fields import TEXT, Field, a_list, a_map
 from config.problems import Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
@@ -33,6 +34,7 @@ class Known:
     """None means "not known here": that name is then not checked. Destinations are spelt as in rules, `http:erp`.
 
     `resource` and `subscribable` give the catalogue's rows (any case), the latter those with webhooks.
+    `lookups` maps each table of the site's lookups/ to the field of its rows; `calendars` are those of calendars/.
     """
 
     connectors: Collection[str] | None = None
@@ -40,6 +42,20 @@ class Known:
     resource: Callable[[str], Any] = _resource
     resources: Callable[[], Iterable[str]] = _resources
     subscribable: Callable[[str], Any] = _subscribable
+    lookups: Mapping[str, Field] | None = None
+    calendars: Collection[str] | None = None
+    automations: Collection[str] | None = None
+
+    def calendar_field(self) -> Field:
+        if self.calendars is None:
+            return Field("map", called="calendars")
+        return a_map("calendars", **dict.fromkeys(self.calendars, TEXT))
+
+    def lookup_field(self) -> Field:
+        """What `lookup` holds: open when the tables are not known."""
+        if self.lookups is None:
+            return Field("map", called="lookup")
+        return a_map("lookup", **{name: a_list(row) for name, row in self.lookups.items()})
 
 
 def no_connector(node: Node, known: Collection[str]) -> Problem:

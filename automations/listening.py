@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from automations.fields import Field, Lost, find, of_resource
+from automations.compiling import Compiler, lines_of
+from automations.expressions import Expression
+from automations.fields import OPEN, Field, Lost, find, of_resource
 from automations.known import Known, no_connector
+from automations.naming import Names
 from automations.parts import Transition, Trigger
-from automations.written import TRIGGERS
+from automations.when import timing_of
+from automations.written import TRIGGERS, RunOf
 from automations.written import Trigger as Written
 from config.kinds import KINDS, meant
 from config.problems import Mark, Problem, did_you_mean, nearest, problem
@@ -18,12 +23,18 @@ from config.yamlfile import Node
 INSTEAD = {"project users": "Company Users", "project vendors": "Company Vendors"}
 
 
-def triggers_of(
-    node: Node, given: Sequence[Written | None], known: Known, found: list[Problem]
-) -> tuple[tuple[Trigger, ...], list[Field]]:
-    """The triggers that can be used, and the fields of the records they bring."""
+@dataclass(frozen=True)
+class Listening:
+    """The triggers that can be used, and by their ids the fields of the records they bring."""
+
+    triggers: tuple[Trigger, ...]
+    records: Mapping[str, Field]
+
+
+def triggers_of(node: Node, given: Sequence[Written | None], known: Known, compiler: Compiler) -> Listening:
+    found = compiler.found
     triggers: list[Trigger] = []
-    records: list[Field] = []
+    records: dict[str, Field] = {}
     ids: dict[str, Mark] = {}
     for index, written in enumerate(given):
         here = node.at(["when", index])
@@ -31,13 +42,34 @@ def triggers_of(
             continue
         name = written.id or _default_id(kind, ids)
         _twice(ids, name, here.at(["id"]).mark, found)
-        if written.config or written.inbound:
-            triggers.append(_announced(here, written, name, found))
-            continue
-        trigger, record = _trigger(here, written, kind, name, known, found)
+        _misplaced(here, kind, found)
+        trigger, record = _of_kind(here, written, kind, name, known, compiler)
         triggers.append(trigger)
-        records += [record] if trigger.resource else []
-    return tuple(triggers), records
+        records[name] = record
+    return Listening(tuple(triggers), records)
+
+
+def _of_kind(here: Node, written: Written, kind: str, name: str, known: Known, compiler: Compiler) -> tuple[Trigger, Field]:
+    if written.config:
+        return Trigger(name, "config", kinds=_kinds(here, written.config.kinds, compiler.found)), OPEN
+    if written.inbound:
+        return Trigger(name, "inbound", source=written.inbound.source), OPEN
+    if written.run:
+        return Trigger(name, "run", runs=_runs(here, written.run, known, compiler.found)), OPEN
+    if written.schedule:
+        connector = written.schedule.connector or ""
+        _connector(here.at([kind]), connector, known, compiler.found)
+        return Trigger(name, "schedule", connector, timing=timing_of(here.at([kind]), written.schedule, compiler.found)), OPEN
+    return _with_record(here, written, kind, name, known, compiler)
+
+
+_OF_RECORDS = ("field", "from", "to", "where", "hold", "repeat")
+
+
+def _misplaced(here: Node, kind: str, found: list[Problem]) -> None:
+    for key in _OF_RECORDS:
+        if key in here.value and kind not in ("webhook", "sweep"):
+            found.append(problem(here.key_mark([key]), "TB106", f'"{key}:" works with webhook: and sweep: only; take it out'))
 
 
 def _kind(here: Node, written: Written, found: list[Problem]) -> str | None:
@@ -63,15 +95,10 @@ def _twice(ids: dict[str, Mark], name: str, mark: Mark, found: list[Problem]) ->
     ids.setdefault(name, mark)
 
 
-def _announced(here: Node, written: Written, name: str, found: list[Problem]) -> Trigger:
-    """A trigger on what is no record of Procore's: a change of configuration, or a post to /inbound."""
-    for key in ("field", "from", "to"):
-        if key in here.value:
-            found.append(problem(here.key_mark([key]), "TB106", f'"{key}:" works with webhook: only; take it out'))
-    if written.inbound:
-        return Trigger(name, "inbound", source=written.inbound.source)
+def _kinds(here: Node, patterns: Sequence[str], found: list[Problem]) -> frozenset[str]:
+    """The kinds of configuration events that the patterns mean."""
     kinds: set[str] = set()
-    for index, pattern in enumerate(written.config.kinds if written.config else []):
+    for index, pattern in enumerate(patterns):
         fitting = meant(pattern)
         kinds.update(fitting)
         if not fitting:
@@ -79,22 +106,61 @@ def _announced(here: Node, written: Written, name: str, found: list[Problem]) ->
             mark = here.at(["config", "kinds", index]).mark
             what = f'there is no kind of configuration event "{pattern}"{mend}'
             found.append(problem(mark, "TB126", what, suggestion=nearest(pattern, KINDS)))
-    return Trigger(name, "config", kinds=frozenset(kinds))
+    return frozenset(kinds)
 
 
-def _trigger(here: Node, written: Written, kind: Any, name: str, known: Known, found: list[Problem]) -> tuple[Trigger, Field]:
-    inner = here.at([kind])
-    given = written.webhook or written.manual
-    connector, resource = (given.connector or "", given.resource or "") if given else ("", "")
+def _runs(here: Node, given: RunOf, known: Known, found: list[Problem]) -> tuple[tuple[str, str], ...]:
+    for name in given.automation:
+        if known.automations is not None and name not in known.automations:
+            mend = did_you_mean(name, known.automations) or "; name the id: of one in the site"
+            mark = here.at(["run", "automation"]).mark
+            found.append(
+                problem(mark, "TB127", f'there is no automation "{name}"{mend}', suggestion=nearest(name, known.automations))
+            )
+    return tuple((name, status) for name in given.automation for status in given.status)
+
+
+def _connector(inner: Node, connector: str, known: Known, found: list[Problem]) -> None:
     if connector and known.connectors is not None and connector not in known.connectors:
         found.append(no_connector(inner.at(["connector"]), known.connectors))
+
+
+def _with_record(here: Node, written: Written, kind: Any, name: str, known: Known, compiler: Compiler) -> tuple[Trigger, Field]:
+    inner, found = here.at([kind]), compiler.found
+    given = written.webhook or written.sweep or written.manual
+    connector, resource = (given.connector or "", given.resource or "") if given else ("", "")
+    _connector(inner, connector, known, found)
     actions = frozenset(written.webhook.actions) if written.webhook else frozenset()
     canonical = _resource(inner, resource, known, kind, found) if resource else None
     if canonical and written.webhook:
         _actions(inner, canonical, written.webhook.actions, known, found)
     record = _record(canonical, known)
     transition = _transition(here, written, record, found)
-    return Trigger(name, kind, connector, canonical or resource, actions, transition), record
+    trigger = Trigger(
+        name, kind, connector, canonical or resource, actions, transition, hold_s=written.hold, repeat_s=written.repeat,
+        timing=timing_of(inner, written.sweep, found) if written.sweep else None,
+    )  # fmt: skip
+    if kind == "manual" or not (written.where or (written.sweep and written.sweep.where)):
+        _hold_needs_state(here, written, transition, found)
+        return trigger, record
+    return replace(trigger, where=_where(here, inner, trigger, record, known, compiler)), record
+
+
+def _hold_needs_state(here: Node, written: Written, transition: Transition | None, found: list[Problem]) -> None:
+    """What stays true must be said: `where:`, or the value that `to:` names."""
+    for key in ("hold", "repeat"):
+        if key in here.value and (transition is None or transition.becomes is None):
+            message = f'"{key}:" needs something that stays true; add where:, or field: and to:'
+            found.append(problem(here.key_mark([key]), "TB105", message, suggestion="where:"))
+
+
+def _where(here: Node, inner: Node, trigger: Trigger, record: Field, known: Known, compiler: Compiler) -> tuple[Expression, ...]:
+    both = "where" in here.value and isinstance(inner.value, dict) and "where" in inner.value
+    if both:
+        compiler.wrong(inner.key_mark(["where"]), "TB109", "where: is there twice; keep one of them")
+    names = Names([trigger], {trigger.id: record}, compiler.variables, known, gathers=False, unsure=False)
+    lines = lines_of(here.value.get("where") or inner.value.get("where"))
+    return tuple(one for line in lines if (one := compiler.condition(line, names.of([line.value]))) is not None)
 
 
 def _resource(inner: Node, resource: str, known: Known, kind: str, found: list[Problem]) -> str | None:
@@ -140,8 +206,7 @@ def _transition(here: Node, written: Written, record: Field, found: list[Problem
         if written.from_ is not None or written.to is not None:
             found.append(problem(here.mark, "TB105", '"from:" and "to:" need "field:"; add it', suggestion="field:"))
         return None
-    if written.webhook is None:
-        found.append(problem(here.key_mark(["field"]), "TB106", '"field:" works with webhook: only; take it out'))
+    if written.webhook is None and written.sweep is None:
         return None
     path = tuple(written.field.split("."))
     kind = find(record, path)

@@ -52,6 +52,10 @@ class Index:
     def candidates(self, event: Event) -> list[tuple[Automation, Trigger]]:
         return self._listening.get(key_of(event), [])
 
+    def hears(self, key: Heard) -> bool:
+        """Whether any automation listens to this at all."""
+        return key in self._listening
+
     def match(self, event: Event, client_ids: Mapping[str, str] | None = None) -> Matches:
         """`client_ids` are the connectors' own application ids: what we changed ourselves is no news."""
         if event.app_id and event.app_id == (client_ids or {}).get(event.connector):
@@ -80,6 +84,8 @@ def _called(event: Event) -> str:
         return f"{event.kind} of {event.name}" if event.name else event.kind
     if event.source == "inbound":
         return f"inbound {event.name}"
+    if event.source == "run":
+        return f"run {event.status} of {event.name}"
     return f"{event.resource_name} {event.action} of {event.connector}"
 
 

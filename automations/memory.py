@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from automations.journal import (
     Snapshot,
     StepResult,
 )  # fmt: skip
+from automations.outcomes import Answered, Ask, Outcome, Start
+from automations.parts import Flow
 from config.errors import LostLease, Permanent
 
 
@@ -34,6 +37,12 @@ class _Noted:
 class _Count:
     series: str
     by: float
+
+
+@dataclass(frozen=True)
+class _Started:
+    path: str
+    start: Start
 
 
 @dataclass
@@ -54,7 +63,15 @@ class MemoryJournal:
     effects: dict[str, _Noted] = field(default_factory=dict)
     gathered: dict[str, Gathered] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
-    _pending: list[RowChange | RowDeletion | Snapshot | Gathered | _Count | tuple[str, EffectState, Any]] = field(
+    started: dict[str, Start] = field(default_factory=dict)
+    asked: dict[str, Ask] = field(default_factory=dict)
+    answers: dict[str, Answered] = field(default_factory=dict)
+    copies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    watched: dict[str, bool] = field(default_factory=dict)
+    entered: list[tuple[str, str]] = field(default_factory=list)
+    keeps_out: Outcome | None = None
+    cancel: bool = False
+    _pending: list[RowChange | RowDeletion | Snapshot | Gathered | _Count | _Started | tuple[str, EffectState, Any]] = field(
         default_factory=list
     )
 
@@ -74,6 +91,8 @@ class MemoryJournal:
                 self.counters[change.series] = self.counters.get(change.series, 0.0) + change.by
             elif isinstance(change, Snapshot):
                 self.snapshots.append(change)
+            elif isinstance(change, _Started):
+                self.started.setdefault(change.path, change.start)
             else:
                 key, state, response = change
                 self.effects[key].state, self.effects[key].response = state, response
@@ -124,6 +143,46 @@ class MemoryJournal:
     def still_mine(self) -> None:
         if not self.lease:
             raise LostLease("the lease has passed to somebody else")
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.results)
+
+    @property
+    def digest_until(self) -> datetime | None:
+        return None
+
+    @property
+    def digest_key(self) -> str:
+        return ""
+
+    def watch(self, trigger: str, holds: bool) -> None:
+        self.watched[trigger] = holds
+
+    def enter(self, flow: Flow, overlap_key: str, throttle_key: str) -> Outcome | None:
+        self.entered.append((overlap_key, throttle_key))
+        return self.keeps_out
+
+    def cancelled(self) -> bool:
+        return self.cancel
+
+    def ask(self, ask: Ask, path: str) -> None:
+        self.asked.setdefault(path, ask)
+
+    def answer(self, path: str) -> Answered | None:
+        return self.answers.get(path)
+
+    def copy_of(self, resource: str, id: str) -> dict[str, Any] | None:
+        return self.copies.get((resource, id))
+
+    def start(self, start: Start, path: str) -> dict[str, Any]:
+        self._pending.append(_Started(path, start))
+        return {"run_id": f"dry:{path}"}
+
+    @contextmanager
+    def apart(self) -> Iterator[MemoryJournal]:
+        """Shares all but what is pending."""
+        yield replace(self, _pending=[])
 
     def crash(self) -> None:
         """Forget what was not committed, as a killed process does."""

@@ -49,7 +49,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Start:
-    """Start another automation with these values."""
+    """Start another automation with these values, which it finds in `event.body`. The step gives `{"run_id"}`."""
 
     automation: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Outcome:
     sentence for skipped, waiting and parked; `trigger` is the id of the trigger that fired.
     """
 
-    state: Literal["ok", "failed", "skipped", "waiting", "parked"]
+    state: Literal["ok", "failed", "skipped", "waiting", "parked", "cancelled"]
     error: Mapping[str, Any] | None = None
     wait_s: float | None = None
     reason: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,21 @@ from automations.templates import RecordCopy
 
 
 @dataclass(frozen=True)
+class SiteTables:
+    """`lookups` are the site's tables by name, rows as maps; `calendars` their texts by name."""
+
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    calendars: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Scope:
     """What a run starts from. The same for every attempt, but for `attempt` (from 1) and `moment`.
 
     `now` is when the run was made (UTC), `moment` when this attempt began (`now` when not given),
     `today` the midnight that began the day (UTC when not given).
     `record` and `previous` are Procore's own dicts, pinned for the run; None when there is none.
+    `events` are all that were gathered into the run, oldest first; `tables` what the site keeps for looking up.
     `trigger` says which trigger to look at first; the only one when it is not of the event's kind (a run by hand).
     """
 
@@ -33,6 +42,8 @@ class Scope:
     today: datetime | None = None
     moment: datetime | None = None
     trigger: str | None = None
+    events: tuple[Event, ...] = ()
+    tables: SiteTables = SiteTables()
 
     def values(self, automation: Automation, trigger: str) -> dict[str, Any]:
         """The tree that expressions walk; `steps` is filled as they finish."""
@@ -44,6 +55,9 @@ class Scope:
             "changed": changed_paths(self.previous, self.record, created=self.event.action == "create"),
             "vars": dict(automation.vars),
             "steps": {},
+            "events": [one.values() for one in self.events or (self.event,)],
+            "lookup": self.tables.lookups,
+            "calendars": self.tables.calendars,
             "run": {
                 "id": str(self.run_id), "rule": automation.id, "trigger": trigger, "now": iso(self.now), "today": iso(today),
                 "attempt": self.attempt, "status": "running",

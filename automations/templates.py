@@ -231,6 +231,18 @@ def render(value: Any, scope: Mapping[str, Any]) -> Any:
     return value.render(scope) if isinstance(value, (Whole, Path, Text)) else value
 
 
+def expressions_in(node: Node) -> Iterator[str]:
+    """The inside of each `${…}` below a node."""
+    inner = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
+    for child in inner:
+        yield from expressions_in(child)
+    if isinstance(node.value, str) and "${" in node.value:
+        try:
+            yield from (piece.text for piece in pieces(node.value) if piece.is_expression)
+        except Unclosed:
+            return
+
+
 def roots(value: Any) -> set[str]:
     """The first names of all that the templates inside a value refer to."""
     if isinstance(value, dict):

@@ -21,6 +21,15 @@ def why_not(trigger: Trigger, event: Event, previous: Mapping[str, Any] | None, 
     return f"trigger {trigger.id}: {reason}" if reason else None
 
 
+def why_no_longer(
+    trigger: Trigger, event: Event, previous: Mapping[str, Any] | None, record: Mapping[str, Any] | None
+) -> str | None:
+    """None when what the trigger waited for is still so: the value is among those of `to:`."""
+    moved = trigger.transition
+    reason = None if moved is None else _outside("to", _value(record, moved), moved.becomes)
+    return f"trigger {trigger.id}: {reason}, no longer" if reason else None
+
+
 def _created(moved: Transition, event: Event, name: str, now: Any) -> str | None:
     if event.action != "create":
         return f"no earlier copy; import {event.resource_name} once"

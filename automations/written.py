@@ -1,7 +1,4 @@
-"""An automation as it is written: the shapes of format 1 that this version reads.
-
-The words of format 1 that it does not read yet are listed beside them, so that each is refused by name.
-"""
+"""An automation as it is written: the shapes of format 1."""
 
 from __future__ import annotations
 
@@ -11,15 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from automations.durations import seconds
+from automations.durations import rate, seconds
 from automations.tokens import KEYWORDS
 
-LATER_KEYS = frozenset({"flow", "on_error", "finally", "expect", "tests"})
-LATER_TRIGGERS = frozenset({"schedule", "sweep", "run"})
-TRIGGERS = ("webhook", "config", "inbound", "manual")
-LATER_TRIGGER_KEYS = frozenset({"where", "hold", "repeat"})
-LATER_STEP_KEYS = frozenset({"foreach", "parallel"})
-LATER_LIMITS = frozenset({"api_share", "events"})
+TRIGGERS = ("webhook", "schedule", "sweep", "config", "inbound", "run", "manual")
 LATER_ACTIONS = frozenset(
     [
         "procore.import",
@@ -35,10 +27,6 @@ LATER_ACTIONS = frozenset(
         "file.fixed",
         "file.mirror",
         "file.ics",
-        "wait.for",
-        "wait.until",
-        "ask.approve",
-        "run.start",
         "rules.check",
     ]
 )
@@ -74,6 +62,13 @@ def _duration(value: Any) -> float:
         raise complain("TB113", str(error)) from None
 
 
+def _rate(value: Any) -> Any:
+    try:
+        return rate(value)
+    except ValueError as error:
+        raise complain("TB113", str(error)) from None
+
+
 def _lines(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -84,7 +79,9 @@ def _one_or_more(value: Any) -> Any:
 
 # The input types are what editors are told (JSON Schema); the validators say it better to people.
 _DurationText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", json_schema_extra={"format": "duration"})]
+_RateText = Annotated[str, Field(pattern=r"^[0-9]+/[0-9.]*(ms|s|m|h|d)$")]
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+Rate = Annotated[tuple[int, float], BeforeValidator(_rate, json_schema_input_type=_RateText)]
 Id = Annotated[str, BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,79}$")])]
 Name = Annotated[str, BeforeValidator(name, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")])]
 Lines = Annotated[list[str], BeforeValidator(_lines, json_schema_input_type=str | list[str])]
@@ -110,6 +107,69 @@ class Webhook(Strict):
     connector: str
     resource: str
     actions: Annotated[list[Literal["create", "update", "delete"]], Field(min_length=1)] = ["create", "update", "delete"]
+
+
+class Schedule(Strict):
+    """At certain times, read as Debian's cron reads them, also in the weeks of daylight saving.
+
+    ```yaml
+    schedule: {cron: "10 2 * * *", timezone: America/Chicago, jitter: 10m, catch_up: one}
+    ```
+    """
+
+    cron: str | None = None
+    """five fields: minute hour day month weekday"""
+    at: Values | None = None
+    """a time of day such as "07:00", or a list of such"""
+    timezone: str = "UTC"
+    """an IANA zone, or `project`: once for each project of `connector`, at its own local time"""
+    connector: str | None = None
+    """the connector that steps without `connector:` use; needed by `timezone: project`"""
+    jitter: Duration = 0.0
+    """up to so much later, the same for the same time"""
+    catch_up: Literal["none", "one", "all"] = "one"
+    """what was missed while nothing ran: nothing, the last time, or each of them (at most 100)"""
+
+
+class Sweep(Strict):
+    """Our own copies of a resource are looked through for records that meet `where:`; nothing is asked of Procore.
+
+    ```yaml
+    sweep: {connector: acme-prod, resource: RFIs, every: 15m}
+    where: record.due_date != null && record.due_date < run.today
+    repeat: 3d
+    ```
+    """
+
+    connector: str
+    resource: str
+    every: Duration | None = None
+    """one of every:, cron: and at:"""
+    cron: str | None = None
+    """five fields: minute hour day month weekday"""
+    at: Values | None = None
+    """a time of day such as "07:00", or a list of such"""
+    timezone: str = "UTC"
+    """an IANA zone, or `project`: each project at its own local time"""
+    where: Lines = []
+    """may stand beside sweep: as well"""
+
+
+Ended = Literal["ok", "failed", "skipped", "cancelled", "parked"]
+
+
+class RunOf(Strict):
+    """Another automation has finished.
+
+    ```yaml
+    run: {automation: nightly-import, status: [failed, parked]}
+    ```
+    """
+
+    automation: Annotated[list[Id], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]), Field(min_length=1)]
+    status: Annotated[
+        list[Ended], BeforeValidator(_one_or_more, json_schema_input_type=Ended | list[Ended]), Field(min_length=1)
+    ] = ["ok"]
 
 
 class Manual(Strict):
@@ -149,12 +209,18 @@ class Inbound(Strict):
 class Trigger(Strict):
     id: Name | None = None
     webhook: Webhook | None = None
+    schedule: Schedule | None = None
+    sweep: Sweep | None = None
     config: Config | None = None
     inbound: Inbound | None = None
+    run: RunOf | None = None
     manual: Manual | None = None
     field: str | None = None
     from_: Annotated[Values | None, Field(alias="from")] = None
     to: Values | None = None
+    where: Lines = []
+    hold: Duration | None = None
+    repeat: Duration | None = None
 
 
 class Retry(Strict):
@@ -168,8 +234,53 @@ class Retry(Strict):
 
 
 class Limits(Strict):
+    """`timeout` is working time of one attempt; `events` the most that one run may gather."""
+
     timeout: Duration = 600.0
     api_calls: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    api_share: str | None = None
+    events: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    writes: Rate | None = None
+    deletes: Rate | None = None
+
+
+class Coalesce(Strict):
+    """Events with the same key become one run."""
+
+    key: str
+    quiet: Duration
+    max_wait: Duration | None = None
+    max_events: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    keep: Literal["last", "first", "all"] = "last"
+
+
+class Overlap(Strict):
+    """What a run does while another one of the same key is under way."""
+
+    key: str | None = None
+    policy: Literal["queue", "latest", "skip", "replace", "parallel"] = "queue"
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Throttle(Strict):
+    """How many runs of the same key may go on within a time."""
+
+    key: str | None = None
+    rate: Rate
+    over: Literal["skip", "wait", "digest"] = "skip"
+
+
+class Flow(Strict):
+    coalesce: Coalesce | None = None
+    overlap: Overlap | None = None
+    throttle: Throttle | None = None
+
+
+class Expect(Strict):
+    """Silence and lag that nobody should overlook: an alert when no run was ok for so long, or 19 in 20 began later."""
+
+    success_every: Duration | None = None
+    lag_p95: Duration | None = None
 
 
 class Step(Strict):
@@ -177,6 +288,9 @@ class Step(Strict):
     use: str
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
     if_: Annotated[Lines, Field(alias="if")] = []
+    foreach: str | list[Any] | None = None
+    parallel: Annotated[int, Field(ge=1, le=16)] = 1
+    timeout: Duration | None = None
     retry: Retry | None = None
     on_error: Literal["continue", "stop"] = "stop"
 
@@ -192,6 +306,11 @@ class Automation(Strict):
     vars: dict[Name, Any] = {}
     when: Annotated[list[Trigger], Field(min_length=1)]
     if_: Annotated[Lines, Field(alias="if")] = []
+    flow: Flow = Flow()
     limits: Limits = Limits()
     retry: Retry | None = None
     do: Annotated[list[Step], Field(min_length=1)]
+    on_error: list[Step] = []
+    finally_: Annotated[list[Step], Field(alias="finally")] = []
+    expect: Expect = Expect()
+    tests: list[dict[str, Any]] = []

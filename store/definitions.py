@@ -73,6 +73,10 @@ def active(db: Connection) -> list[Active]:
     return [Active(row.name, row.id, row.file, row.source) for row in rows]
 
 
+def in_state(db: Connection, state: str) -> list[str]:
+    return list(db.scalars(select(Automation.name).where(Automation.state == state).order_by(Automation.name)))
+
+
 def every(db: Connection) -> list[Any]:
     """All automations with state, version hash and the message of a broken file."""
     return list(

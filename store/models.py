@@ -17,6 +17,11 @@ from store.base import Leased, Text64, Text200
 from store.models_effects import HookPlan as HookPlan
 from store.models_effects import OwnWrite as OwnWrite
 from store.models_effects import Spent as Spent
+from store.models_flow import Alert as Alert
+from store.models_flow import Approval as Approval
+from store.models_flow import RunEvent as RunEvent
+from store.models_flow import Schedule as Schedule
+from store.models_flow import Watch as Watch
 from store.models_messages import Counter as Counter
 from store.models_messages import Gathered as Gathered
 from store.models_procore import Call as Call
@@ -199,6 +204,14 @@ class Run(Leased, Base):
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
     lines: Mapped[list[Any] | None]  # each `if` line with its result and the values it saw
+    group_key: Mapped[str | None] = mapped_column(Text200)  # while it gathers events; None once it has begun
+    gather_until: Mapped[dt.datetime | None]
+    gathered: Mapped[int] = mapped_column(Integer, default=1)
+    overlap_key: Mapped[str | None] = mapped_column(Text200)
+    throttle_key: Mapped[str | None] = mapped_column(Text200)
+    entered_at: Mapped[dt.datetime | None]  # when the flow let it go on
+    digest_until: Mapped[dt.datetime | None]
+    cancel_asked: Mapped[str | None]  # why it should end before its next step
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
@@ -209,6 +222,12 @@ class Run(Leased, Base):
         Index("ix_tieback_runs_held", "lease_until",
               sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")),
         Index("ix_tieback_runs_seen", "automation", "record_key", "after_id"),
+        Index("ux_tieback_runs_gathering", "automation", "group_key", unique=True,
+              sqlite_where=text("group_key IS NOT NULL"), postgresql_where=text("group_key IS NOT NULL")),
+        Index("ix_tieback_runs_overlap", "automation", "overlap_key", "state",
+              sqlite_where=text("overlap_key IS NOT NULL"), postgresql_where=text("overlap_key IS NOT NULL")),
+        Index("ix_tieback_runs_throttle", "automation", "throttle_key", "entered_at",
+              sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
     )  # fmt: skip
 
 

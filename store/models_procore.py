@@ -107,6 +107,7 @@ class Project(Base):
     __tablename__ = "tieback_projects"
     connector: Mapped[str] = mapped_column(Text64, primary_key=True)
     project_id: Mapped[str] = mapped_column(Text64, primary_key=True)
+    zone: Mapped[str | None] = mapped_column(Text64)  # its time zone, as Procore names it
     name: Mapped[str] = mapped_column(Text200, default="")
     state: Mapped[str] = mapped_column(Text64, default="permitted")  # permitted | vanished
     first_seen_at: Mapped[dt.datetime] = mapped_column(default=now())

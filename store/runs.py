@@ -17,8 +17,32 @@ def get(db: Connection, id: int) -> Any | None:
     return db.execute(select(Run.__table__).where(Run.id == id)).first()
 
 
+def of_event(db: Connection, event_id: int | None, automation: str) -> int | None:
+    return db.scalar(select(Run.id).where(Run.event_id == event_id, Run.automation == automation))
+
+
+def last_ok(db: Connection, automation: str) -> Any:
+    """When a run of this automation was last ok."""
+    return db.scalar(select(func.max(Run.finished_at)).where(Run.automation == automation, Run.state == "ok"))
+
+
+def lags_s(db: Connection, automation: str, within_s: float, most: int = 1000) -> list[float]:
+    """How many seconds the latest runs took from their making to their end."""
+    same = (Run.automation == automation, Run.state == "ok", Run.finished_at > now(-within_s))
+    rows = db.execute(select(Run.created_at, Run.finished_at).where(*same).order_by(Run.id.desc()).limit(most))
+    return [(row.finished_at - row.created_at).total_seconds() for row in rows]
+
+
+def due_now(db: Connection, id: int) -> None:
+    db.execute(update(Run).where(Run.id == id, Run.state == "waiting").values(run_after=now(), rung_at=None))
+
+
 def started(db: Connection, id: int) -> None:
     db.execute(update(Run).where(Run.id == id).values(started_at=func.coalesce(Run.started_at, now())))
+
+
+def digest_until(db: Connection, id: int) -> Any:
+    return db.scalar(select(Run.digest_until).where(Run.id == id))
 
 
 def steps(db: Connection, run_id: int) -> list[Any]:
@@ -74,22 +98,28 @@ def again(db: Connection, id: int) -> bool:
         "lost": 0,
         "rung_at": None,
         "finished_at": None,
+        "cancel_asked": None,
     }
     done = db.execute(
         update(Run)
         .where(Run.id == id, Run.state.in_(("failed", "parked", "cancelled")))
         .values({**fresh, "reason": None, "error": None})
     )
+    if done.rowcount == 1:
+        # What came after the failure belongs to it; should it fail again, that is done again.
+        add_step(db, {"run_id": id, "path": "~failed", "state": "skipped", "attempt": 1, "duration_ms": 0})
     if done.rowcount == 1 and row is not None and unread:
         db.execute(update(Run).where(Run.id == id).values(fetch_id=fetches.again(db, row.fetch_id)))
     return done.rowcount == 1
 
 
 def cancel(db: Connection, id: int, reason: str) -> bool:
-    """A person wants a waiting or parked run to end. False when it is running or finished."""
+    """A person wants a run to end: at once when it waits, before its next step when it is running. False when it has ended."""
     done = db.execute(
         update(Run)
         .where(Run.id == id, Run.state.in_(("waiting", "parked")))
-        .values(state="cancelled", reason=reason, finished_at=now(), run_after=None)
+        .values(state="cancelled", reason=reason, finished_at=now(), run_after=None, group_key=None)
     )
-    return done.rowcount == 1
+    if done.rowcount == 1:
+        return True
+    return db.execute(update(Run).where(Run.id == id, Run.state == "running").values(cancel_asked=reason)).rowcount == 1

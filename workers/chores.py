@@ -11,7 +11,7 @@ from config.logs import about
 from store import calls, timers
 from store.leases import Held
 from store.session import writing
-from workers import comparing, digests, hooks, repair, sweeps, validating
+from workers import comparing, digests, expecting, hooks, repair, schedules, sweeps, validating, watching
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.chores")
@@ -22,6 +22,10 @@ CHORES: dict[str, Callable[[Desk, str], None]] = {
     "repair": repair.by_itself,
     "sweep": sweeps.by_itself,
     "ids": comparing.by_itself,
+    "schedule": schedules.due,
+    "schedules": schedules.sync_all,
+    "watch": watching.look,
+    "expect": expecting.look,
 }
 # What must stop when its claim has passed to somebody else, in the middle of its work.
 CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {"digest": digests.send}

@@ -17,8 +17,9 @@ from store import calls, events, fetches, leases, records, unavailable
 from store.records import Kept
 from store.session import reading, retrying, writing
 from workers import echoes
+from workers.beginning import Rings
 from workers.desk import Desk
-from workers.dispatch import Rings, ring
+from workers.dispatch import ring
 from workers.planner import Batch, Taken
 
 log = logging.getLogger("tieback.fetch")

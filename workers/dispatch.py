@@ -8,18 +8,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from automations.event import Event
 from automations.match import Match
 from config.logs import about
 from connectors import catalogue
 from store import events, records, repairs
 from workers import echoes
+from workers.beginning import Rings, begin, record_key
 from workers.desk import Desk
 from workers.events import Said, event_of
 
 log = logging.getLogger("tieback.sort")
-
-Rings = list[tuple[str, int, str]]
-"""(actor, id, lane) of what has become due, to be rung for after the commit."""
 
 OF_PROCORE = ("webhook", "sweep")
 
@@ -36,6 +35,7 @@ class Origin:
     company_id: str = ""
     project_id: str = ""
     lane: str = "webhook"
+    hop: int = 0
     delivery_id: int | None = None
 
 
@@ -48,8 +48,9 @@ class Entered(NamedTuple):
 
 def enter(desk: Desk, db: Connection, said: Said, origin: Origin) -> Entered:
     """Keep one event with its runs, in the caller's transaction. Ring with `ring` once that is committed."""
-    values = said.row() | {"connector": origin.connector, "delivery_id": origin.delivery_id, "source": origin.source}
-    values["hop"] = echoes.hop(db, values)
+    of = {"connector": origin.connector, "delivery_id": origin.delivery_id, "source": origin.source}
+    values = said.row() | of
+    values["hop"] = max(origin.hop, echoes.hop(db, values))
     event_id = events.add(db, {**values, "state": "received"})
     if event_id is None and origin.source in ("config", "inbound"):
         event_id = events.announced(db, origin.connector, said.key)  # kept with its delivery, so that it had an id at once
@@ -79,6 +80,7 @@ class _Entering:
         self._origin = origin
         self._values = values
         self.rings: Rings = []
+        self.notes: dict[str, str] = {}
 
     def match(self) -> tuple[str, str | None, dict[str, str] | None]:
         """State, reason, and a reason for each automation that just missed it."""
@@ -88,7 +90,15 @@ class _Entering:
         found = self._site.index.match(event, self._client_ids)
         for match in found.matches:
             self._run(match)
-        return ("matched" if found.matches else "ignored", found.reason or None, found.reasons or None)
+        if self._keeps_copy(event):
+            self._fetch()
+        reasons = {**found.reasons, **self.notes}
+        return ("matched" if found.matches else "ignored", found.reason or None, reasons or None)
+
+    def _keeps_copy(self, event: Event) -> bool:
+        """A sweep reads our copies, so they are kept up to date though no run waits for this one."""
+        swept = (event.connector, event.resource_name.lower()) in self._site.swept
+        return swept and event.source in OF_PROCORE and event.action != "delete"
 
     def _refused(self) -> tuple[str, str] | None:
         """Why an event of Procore is not for the automations; what a delete says of our copy is noted."""
@@ -128,25 +138,21 @@ class _Entering:
         rule, said, connector = match.automation, self._said, self._origin.connector
         # What may be our own echo is told by its content alone.
         needed = rule.needs_record or (self._values["hop"] > 0 and catalogue.resource(said.resource_name) is not None)
-        fetch_id = self._fetch() if needed and said.action != "delete" else None
-        run_id = events.add_run(
-            self._db,
-            {
-                "event_id": self._values["id"],
-                "automation": rule.id,
-                "version_id": self._site.versions[rule.id],
-                "trigger": match.trigger_id or "",
-                "stage": rule.stage,
-                "connector": connector,
-                "record_key": record_key(connector, said.resource_name, said.resource_id),
-                "fetch_id": fetch_id,
-                "before_id": self._last_copy() if said.action == "delete" else None,
-                "lane": self._origin.lane,
-            },
-            due=fetch_id is None,
-        )
-        if fetch_id is None and run_id is not None:
-            self.rings.append(("run", run_id, self._origin.lane))
+        gathers = rule.flow.coalesce is not None
+        fetch_id = self._fetch() if needed and said.action != "delete" and not gathers else None
+        values = {
+            "event_id": self._values["id"],
+            "trigger": match.trigger_id or "",
+            "connector": connector,
+            "record_key": record_key(connector, said.resource_name, said.resource_id),
+            "fetch_id": fetch_id,
+            "before_id": self._last_copy() if said.action == "delete" else None,
+            "lane": self._origin.lane,
+        }
+        run_id, count, rings = begin(self._db, rule, self._site.versions[rule.id], values, self._values)
+        if gathers and count > 1:
+            self.notes[rule.id] = f"gathered into run {run_id}, which has {count} events now"
+        self.rings += rings
 
     def _last_copy(self) -> int | None:
         copy = records.newest(self._db, self._origin.connector, self._resource, self._said.resource_id)
@@ -169,7 +175,3 @@ class _Entering:
         if asked not in self.rings:
             self.rings.append(asked)
         return fetch_id
-
-
-def record_key(connector: str, resource: str, record_id: str) -> str:
-    return f"{connector}/{resource.lower()}/{record_id}"

@@ -103,6 +103,8 @@ def event_of(row: Mapping[str, Any]) -> Event:
         kind=body.get("kind", ""),
         name=body.get("name", ""),
         body=body.get("body"),
+        status=body.get("status", ""),
+        run_id=str(body.get("run_id", "")),
         id=row["id"],
     )
 

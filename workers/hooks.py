@@ -307,12 +307,18 @@ def listeners(automations: Iterable[Automation], connector: str, *, as_written: 
     found: dict[Trigger, list[str]] = defaultdict(list)
     for automation in automations:
         for trigger in automation.triggers:
-            if trigger.kind == "webhook" and trigger.connector == connector and automation.stage != "off":
+            if trigger.kind in ("webhook", "sweep") and trigger.connector == connector and automation.stage != "off":
                 name = str(trigger.resource) if as_written else str(trigger.resource).lower()
-                for action in trigger.actions:
+                for action in trigger.actions or _of_sweep(name):
                     if automation.id not in found[name, action]:
                         found[name, action].append(automation.id)
     return dict(found)
+
+
+def _of_sweep(resource: str) -> tuple[str, ...]:
+    """A sweep reads our copies, which hooks keep up to date where Procore sends any."""
+    row = catalogue.subscribable(resource)
+    return () if row is None else tuple(action for action in row.actions if action not in row.retired)
 
 
 def of_projects(subscriptions: Iterable[Trigger]) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
-import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from automations.effects import refuse_hidden
+from automations.functions import iso
 from automations.journal import (
     Effect,
     EffectState,
@@ -23,17 +25,21 @@ from automations.journal import (
     Snapshot,
     StepResult,
 )
+from automations.outcomes import Answered, Ask, Outcome, Start
+from automations.parts import Flow
 from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
-from config.hiding import HIDDEN, scrub
-from store import calls, counters, digests, leases, queries, runs, snapshots, switch, tables
+from config.hiding import scrub
+from connectors import catalogue, http
+from store import approvals, calls, counters, digests, flow, leases, queries, records, runs, snapshots, switch, tables, timers
 from store.leases import Held
 from store.session import passes_by_itself, reading, writing
-from workers import remote
-from workers.keeper import Keeper
-from workers.ports import CallLog
+from workers import flowing, remote, started, watching
+from workers.beginning import Rings
+from workers.desk import Desk
+from workers.kept import in_short, moment_of, query_of, result_of, small
 
-MAX_KEPT_BYTES = 256 * 1024
+CANCEL_LOOK_S = 1.0
 
 
 class _AbandonedError(Exception):
@@ -41,31 +47,45 @@ class _AbandonedError(Exception):
 
 
 class StoreJournal:
-    """One run's journal. `row` and `event` are its rows; `copy` the pinned record copy, or None.
+    """One run's journal. `row` and `event` are its rows; `copy_` the pinned record copy, or None.
 
     In `stage: shadow` it is `dry`: steps are kept, and actions write neither rows nor effects.
     """
 
-    def __init__(
-        self, engine: Engine, keeper: Keeper, call_log: CallLog, held: Held, row: Any, event: Any, copy: Any | None,
-        destination: Callable[[str], Any] = remote.none,
-    ):  # fmt: skip
-        self._engine = engine
-        self._keeper = keeper
-        self._call_log = call_log
+    def __init__(self, desk: Desk, held: Held, row: Any, event: Any, copy_: Any | None):
+        self._desk = desk
+        self._engine = desk.engine
+        self._keeper = desk.keeper
+        self._call_log = desk.call_log
         self._held = held
         self.dry = row.stage != "live"
         self._row = row
         self._event = event
-        self._copy = copy
-        self._destination = destination
+        self._copy = copy_
+        self._destination = desk.loaded.destination
         self._results: list[StepResult] = []
         self._settled: list[tuple[str, EffectState, Any]] = []
         self._gathered: list[Gathered] = []
+        self._watched: dict[str, bool] = {}
+        self._looked_at = time.monotonic()
+        self._to_end = row.cancel_asked is not None
         self._open = ExitStack()
         self._db: Connection | None = None
-        with reading(engine) as db:
-            self._kept = {step.path: _result(step) for step in runs.steps(db, row.id)}
+        self.digest_until: dt.datetime | None = row.digest_until
+        self.digest_key: str = row.throttle_key or ""
+        self.rings: Rings = []
+        with reading(self._engine) as db:
+            self._kept = {step.path: result_of(step) for step in runs.steps(db, row.id)}
+            self._approvals = {one.path: one for one in approvals.of_run(db, row.id)}
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._kept)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Steps that are to be done again, though an earlier attempt did them."""
+        for path in [kept for kept in self._kept if kept.partition("[")[0] in set(paths)]:
+            del self._kept[path]
 
     def kept(self, path: str) -> StepResult | None:
         return self._kept.get(path)
@@ -92,6 +112,10 @@ class StoreJournal:
         self._write_outcomes(db)
         for result in self._results:
             self._keep(db, result)
+        if self._watched:
+            rule = self._desk.loaded.automation(self._row.version_id)
+            for trigger, holds in self._watched.items():
+                watching.note(db, rule, trigger, holds, self._row)
         calls.log_calls(db, self._call_log.shown(run_id=self._row.id))
 
     def _write_outcomes(self, db: Connection) -> None:
@@ -139,7 +163,7 @@ class StoreJournal:
             self.abandon()
             if isinstance(error, DBAPIError) and passes_by_itself(error):
                 raise Transient("the database is busy or was away for a moment", kind="store") from error
-            raise Permanent(f"the table does not take this row: {_in_short(error)}", kind="value") from error
+            raise Permanent(f"the table does not take this row: {in_short(error)}", kind="value") from error
         except BaseException:
             self.abandon()
             raise
@@ -168,7 +192,7 @@ class StoreJournal:
             "company_id": self._event.company_id,
             "project_id": self._copy.project_id,
             "id": str(body.get("id")),
-            "updated_at": _moment(change.version or self._copy.updated_at),
+            "updated_at": moment_of(change.version or self._copy.updated_at),
             "deleted_at": None,
             "fetched_at": self._copy.fetched_at,
             "event_id": self._event.id,
@@ -180,7 +204,7 @@ class StoreJournal:
 
     def mark_deleted(self, deletion: RowDeletion) -> str:
         refuse_hidden(deletion.table, deletion.key)
-        moment = _moment(deletion.at)
+        moment = moment_of(deletion.at)
         row: dict[str, Any] = {**deletion.key, "connector": self._event.connector, "deleted_at": moment}
         if "id" in deletion.key:
             # The row may never have been written, or be written late from an older copy: the mark must stand before it.
@@ -210,18 +234,18 @@ class StoreJournal:
 
     def stream(self, query: RowQuery) -> Generator[dict[str, Any], None, None]:
         if query.to:
-            yield from remote.rows(self._destination, query.to, _query(query))
+            yield from remote.rows(self._destination, query.to, query_of(query))
             return
         try:
-            yield from queries.stream(self._engine, _query(query))
+            yield from queries.stream(self._engine, query_of(query))
         except DBAPIError as error:
-            raise Transient(f"{query.table} cannot be read now: {_in_short(error)}", kind="store") from error
+            raise Transient(f"{query.table} cannot be read now: {in_short(error)}", kind="store") from error
 
     def snapshot(self, snapshot: Snapshot) -> int:
-        stamp = {"snapshot_at": _moment(snapshot.at), "snapshot_run": str(self._row.id), "snapshot_step": snapshot.step}
+        stamp = {"snapshot_at": moment_of(snapshot.at), "snapshot_run": str(self._row.id), "snapshot_step": snapshot.step}
         with self._writing_rows():
             if isinstance(snapshot.of, RowQuery):
-                return snapshots.take(self._transaction(), snapshot.into, _query(snapshot.of), stamp)
+                return snapshots.take(self._transaction(), snapshot.into, query_of(snapshot.of), stamp)
             change = snapshot.of
             row = self._standard(change) if change.standard else {**change.row, **change.columns}
             return snapshots.add(self._transaction(), snapshot.into, row, stamp)
@@ -255,6 +279,81 @@ class StoreJournal:
         failpoints.hit("run.applied")
         self._settled.append((key, state, response))
 
+    def watch(self, trigger: str, holds: bool) -> None:
+        self._watched[trigger] = holds
+
+    def enter(self, flow: Flow, overlap_key: str, throttle_key: str) -> Outcome | None:
+        with writing(self._engine) as db:
+            leases.renew(db, self._held)
+            out = flowing.enter(db, self._row, flow, overlap_key, throttle_key)
+            if out is None and flow.throttle:
+                self.digest_until, self.digest_key = runs.digest_until(db, self._row.id), throttle_key
+        failpoints.hit("run.entered")
+        return out
+
+    def cancelled(self) -> bool:
+        """Asked of the database once a second at most: a run of many short steps costs no more for it."""
+        if not self._to_end and time.monotonic() - self._looked_at > CANCEL_LOOK_S:
+            self._looked_at = time.monotonic()
+            with reading(self._engine) as db:
+                self._to_end = flow.asked_to_end(db, self._row.id) is not None
+        return self._to_end
+
+    def ask(self, ask: Ask, path: str) -> None:
+        values = {
+            "run_id": self._row.id, "path": path, "automation": self._row.automation, "question": scrub(ask.question),
+            "choices": list(ask.choices), "about": small(ask.about), "until": ask.until, "state": "open",
+        }  # fmt: skip
+        with writing(self._engine) as db:
+            leases.renew(db, self._held)
+            approvals.ask(db, values)
+
+    def answer(self, path: str) -> Answered | None:
+        """Nobody's answer is the answer "" once its time has passed."""
+        kept = self._approvals.get(path)
+        if kept is None or (kept.state == "open" and not self._too_late(kept)):
+            return None
+        if kept.state != "answered":
+            return Answered("")
+        return Answered(kept.choice or "", kept.answered_by or "", iso(kept.answered_at), kept.note or "")
+
+    def answered_meanwhile(self, db: Connection) -> bool:
+        """Somebody answered between this attempt's beginning and its end."""
+        known = {path for path, one in self._approvals.items() if one.state == "answered"}
+        return any(one.state == "answered" and one.path not in known for one in approvals.of_run(db, self._row.id))
+
+    def _too_late(self, kept: Any) -> bool:
+        if kept.until is None:
+            return False
+        with writing(self._engine) as db:
+            moment = timers.clock(db)
+            approvals.expire(db, self._row.id, kept.path, moment)
+        return bool(kept.until <= moment)
+
+    def copy_of(self, resource: str, id: str) -> dict[str, Any] | None:
+        known = catalogue.resource(resource)
+        with reading(self._engine) as db:
+            copy_ = records.newest(db, self._event.connector, known.name if known else resource, id)
+        return None if copy_ is None or copy_.deleted_at is not None else dict(copy_.body)
+
+    def start(self, start: Start, path: str) -> dict[str, Any]:
+        run_id, rings = started.start(self._desk, self._transaction(), self._row, self._event, start, path)
+        self.rings += rings
+        return {"run_id": str(run_id)}
+
+    @contextmanager
+    def apart(self) -> Iterator[StoreJournal]:
+        one = copy.copy(self)
+        one._results, one._settled, one._gathered, one._open, one._db, one.rings = [], [], [], ExitStack(), None, []
+        self._call_log.take()
+        try:
+            yield one
+        finally:
+            one.abandon()
+            self._results += one._results  # those that were skipped: written with the next step
+            self.rings += one.rings
+            http.close_sessions()
+
     def still_mine(self) -> None:
         self._keeper.still_mine(self._held)
 
@@ -275,42 +374,3 @@ class StoreJournal:
                 self.abandon()
                 raise
         return self._db
-
-
-def _result(step: Any) -> StepResult:
-    return StepResult(step.path, step.state, step.attempt, step.output, step.error, step.inputs, step.duration_ms)
-
-
-def _query(query: RowQuery) -> queries.Query:
-    return queries.Query(
-        query.table, query.where, query.order, query.limit, query.columns, query.deleted, query.connector
-    )  # fmt: skip
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    if not text:
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Permanent(f'"{text[:60]}" is no ISO 8601 time', kind="value") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def small(value: Any) -> Any:
-    """What is kept for explaining: JSON without secrets, and a note instead of something huge."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        value = dict(value)
-    text = scrub(json.dumps(value, default=str, ensure_ascii=True), HIDDEN)
-    if len(text) > MAX_KEPT_BYTES:
-        return {"omitted": f"{len(text) // 1024} KiB; a step keeps at most {MAX_KEPT_BYTES // 1024} KiB"}
-    try:
-        return json.loads(text)
-    except ValueError:  # a secret was cut out of the middle of an escape
-        return {"omitted": f"it held a secret: {HIDDEN}"}
-
-
-def _in_short(error: StatementError) -> str:
-    return " ".join(str(error.orig or error).split())[:300]

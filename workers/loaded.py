@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from automations import definition
+from automations import calendars, definition, tables
 from automations.match import Index
 from automations.parts import Automation
+from automations.scope import SiteTables
 from config import yamlfile
 from config.errors import ConfigError, Permanent
 from config.logs import about
@@ -34,6 +37,8 @@ from workers.quota import governor
 
 log = logging.getLogger("tieback.loaded")
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -49,6 +54,13 @@ class Site:
     versions: Mapping[str, int] = field(default_factory=dict)
     automations: tuple[Automation, ...] = ()
     index: Index = field(default_factory=lambda: Index([]))
+    tables: SiteTables = field(default_factory=SiteTables)
+
+    @cached_property
+    def swept(self) -> frozenset[tuple[str, str]]:
+        """(connector, resource in lower case) whose copies a sweep reads, so that they are kept up to date."""
+        live = (one for rule in self.automations if rule.stage != "off" for one in rule.triggers)
+        return frozenset((one.connector, one.resource.lower()) for one in live if one.kind == "sweep")
 
 
 class Loaded:
@@ -107,6 +119,9 @@ class Loaded:
             versions={one.name: one.version_id for one in active},
             automations=automations,
             index=Index(automations),
+            tables=SiteTables(
+                tables.values_of({one.name: one for one in lookup_tables(db)}), tables.calendars_values(site_calendars(db))
+            ),
         )
         log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
 
@@ -121,6 +136,11 @@ class Loaded:
                 row = definitions.version(db, version_id)
             known = self._by_version[version_id] = definition.load(row.source, row.file)
         return known
+
+    def in_force(self, name: str) -> tuple[Automation | None, int | None]:
+        """The automation of this name as it is in force, and the id of its version."""
+        rule = next((one for one in self.site.automations if one.id == name), None)
+        return rule, None if rule is None else self.site.versions[name]
 
     def client_ids(self) -> dict[str, str]:
         """Connector name to client id, by which our own changes are known."""
@@ -160,6 +180,25 @@ class Loaded:
             except ConfigError as error:
                 raise Permanent(str(error), kind="no_destination") from None
         raise Permanent(f'there is no destination "{name}". Add a file to destinations/.', kind="no_destination")
+
+
+def lookup_tables(db: Connection) -> list[tables.Table]:
+    """The site's lookup tables, as their files last were good."""
+    kept_rows = (row for row in definitions.site_files(db, "lookups") if row.source)
+    return [one for row in kept_rows if (one := _readable(tables.table, row)) is not None]
+
+
+def site_calendars(db: Connection) -> dict[str, calendars.Calendar]:
+    kept_rows = (row for row in definitions.site_files(db, "calendars") if row.source)
+    return {PurePath(row.path).stem: one for row in kept_rows if (one := _readable(calendars.parse, row)) is not None}
+
+
+def _readable(read: Callable[[str, str], T], row: Any) -> T | None:
+    try:
+        return read(row.source, row.path)
+    except ConfigError as error:  # good for an older version of Tieback
+        log.error("site_file.unreadable", extra=about(file=row.path, error=error))
+        return None
 
 
 def _parsed(source: str, file: str) -> Automation | None:

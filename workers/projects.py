@@ -36,10 +36,12 @@ def look(desk: Desk, procore: Procore, resources: Iterable[str]) -> list[str]:
     its hook is the caller's. The first look ever backfills nothing.
     Raises: as `Procore.pages` does; then nothing is noted.
     """
-    found = {str(one["id"]): str(one.get("name") or "") for one in procore.projects()}
+    listed = procore.projects()
+    found = {str(one["id"]): str(one.get("name") or "") for one in listed}
+    zones = {str(one["id"]): str(one["time_zone"]) for one in listed if isinstance(one.get("time_zone"), str)}
     chosen = procore.connector.projects
     wanted = [id for id in found if chosen == "all" or id in chosen]
-    _note(desk, procore.connector.name, found, wanted, readable(resources))
+    _note(desk, procore.connector.name, found, zones, wanted, readable(resources))
     return wanted
 
 
@@ -50,9 +52,11 @@ def readable(resources: Iterable[str]) -> list[str]:
 
 
 @retrying
-def _note(desk: Desk, connector: str, found: dict[str, str], wanted: list[str], resources: list[str]) -> None:
+def _note(
+    desk: Desk, connector: str, found: dict[str, str], zones: dict[str, str], wanted: list[str], resources: list[str]
+) -> None:
     with writing(desk.engine) as db:
-        news = projects.seen(db, connector, found)
+        news = projects.seen(db, connector, found, zones)
         if not news:
             return
         for project_id in (*news.added, *news.returned):

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from automations import definition
+from automations import calendars, definition, tables
 from automations.known import Known
 from config import yamlfile
 from config.errors import ConfigError
@@ -22,13 +22,14 @@ from connectors import destinations
 from store import audit, connectors, definitions, hooks, timers
 from store.session import reading, retrying, writing
 from store.types import storable
-from workers import config_events
+from workers import config_events, expecting, schedules
 from workers.hooks import HOOKS_EVERY_S, arm
+from workers.loaded import lookup_tables, site_calendars
 
 log = logging.getLogger("tieback.site")
 
 HOOKS_SOON_S = 10.0
-FOLDERS = ("connectors", "destinations", "automations")
+FOLDERS = ("connectors", "destinations", "lookups", "calendars", "automations")
 MOST_NAME = 64
 MOST_NAMED = 50
 MOST_FILE_NAME = 180
@@ -74,7 +75,10 @@ class _Site:
         kept_paths: set[str] = set()
         paths = _files(self._site, "connectors")
         self._named = {f"connectors/{path.name}": name for path in paths if (name := _name_in(path))}
-        for folder, take in (("connectors", self._connector), ("destinations", self._destination)):
+        for folder, take in (
+            ("connectors", self._connector), ("destinations", self._destination),
+            ("lookups", tables.table), ("calendars", calendars.parse),
+        ):  # fmt: skip
             for path in _files(self._site, folder):
                 shown = f"{folder}/{path.name}"
                 kept_paths.add(shown)
@@ -106,7 +110,7 @@ class _Site:
         source, broken = "", None
         try:
             source = path.read_text("utf-8-sig")
-            take(yamlfile.parse(source, shown), shown)
+            take(source, shown)
         except (OSError, UnicodeDecodeError) as error:
             broken = f"{shown}: cannot be read ({error})"
         except ConfigError as error:
@@ -115,8 +119,8 @@ class _Site:
             self._messages.append(broken)
         self._note(definitions.keep_site_file(self._db, shown, source, broken), "site file changed", shown)
 
-    def _connector(self, node: yamlfile.Node, shown: str) -> None:
-        parsed = connector_definition.parse(node)
+    def _connector(self, source: str, shown: str) -> None:
+        parsed = connector_definition.parse(yamlfile.parse(source, shown))
         row = connectors.get(self._db, parsed.name)
         if row is not None and row.state != "removed" and not self._is_its_file(row, shown):
             raise ConfigError(f'{shown}: a connector "{parsed.name}" exists already. Give this one another name.')
@@ -145,8 +149,8 @@ class _Site:
         """A file that cannot be read right now still stands for what it named."""
         return (self._site / shown).exists() and self._named.get(shown, name) == name
 
-    def _destination(self, node: yamlfile.Node, shown: str) -> None:
-        destinations.parse(node)
+    def _destination(self, source: str, shown: str) -> None:
+        destinations.parse(yamlfile.parse(source, shown))
 
     def _retire_connectors(self, kept_paths: set[str]) -> None:
         for row in connectors.every(self._db):
@@ -160,6 +164,7 @@ class _Site:
         known = self._known()
         names: dict[str, str] = {}
         broken: dict[str, str] = {}
+        rules: list[definition.Automation] = []
         before = {row.file: row.name for row in definitions.every(self._db) if row.file}
         for path in _files(self._site, "automations"):
             shown = f"automations/{path.name}"
@@ -169,6 +174,7 @@ class _Site:
                 if rule.id in names:
                     raise ConfigError(f'{shown}: the id "{rule.id}" is taken by {names[rule.id]}. Give one of them another id.')
                 names[rule.id] = shown
+                rules.append(rule)
                 self._note(definitions.activate(self._db, rule.id, shown, source), "automation activated", rule.id)
             except ConfigError as error:
                 self._messages.append(_drawn(error))
@@ -178,12 +184,18 @@ class _Site:
                 self._note(definitions.note_broken(self._db, name, storable(message)), "automation broken", name)
         for name in definitions.keep_only(self._db, {*names, *broken}):
             self._note(True, "automation retired", name)
+        paused = set(definitions.in_state(self._db, "paused"))
+        schedules.sync(self._db, [rule for rule in rules if rule.id not in paused], also={*broken, *paused})
+        timers.ensure(self._db, "schedules", "site", in_s=schedules.SYNC_EVERY_S, every_s=schedules.SYNC_EVERY_S)
+        timers.ensure(self._db, "expect", "site", in_s=expecting.EVERY_S, every_s=expecting.EVERY_S)
 
     def _known(self) -> Known:
         rows = definitions.site_files(self._db, "destinations")
         return Known(
             connectors={row.name for row in connectors.every(self._db)},
             destinations={name for row in rows if row.source and (name := _destination_in(row))},
+            lookups={one.name: one.item for one in lookup_tables(self._db)},
+            calendars=set(site_calendars(self._db)),
         )
 
     def _note(self, news: bool, verb: str, subject: str, kind: str | None = None) -> None:
@@ -226,7 +238,8 @@ def _ignored(site: Path) -> list[Path]:
 
 
 def _yaml(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+    endings = (".yaml", ".yml", ".csv") if folder.name == "lookups" else (".yaml", ".yml")
+    return sorted(p for p in folder.glob("*") if p.suffix in endings and not p.name.startswith("."))
 
 
 def _stamp(site: Path) -> tuple[Any, ...]:

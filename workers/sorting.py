@@ -13,8 +13,9 @@ from config import failpoints
 from store import announcements, deliveries, events, hooks
 from store.session import reading, retrying, writing
 from workers import config_events
+from workers.beginning import Rings
 from workers.desk import Desk
-from workers.dispatch import Origin, Rings, enter, ring
+from workers.dispatch import Origin, enter, ring
 from workers.events import Said, UnreadableError, of_announcement, read
 
 

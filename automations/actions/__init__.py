@@ -6,6 +6,7 @@ The file's name is the word, its first underscore the dot: `db_upsert.py` is `db
     POLICY     what happens after doubt: none, row, idempotent, natural_key, verify_then_retry, at_most_once, or by_method
     OUTPUT     the Field of what later steps see, or `output(given, known)` when that depends on the parameters
     FIXED      parameters that must be written out (optional)
+    EXPRESSIONS  parameters that are conditions in CEL, handed over unevaluated (optional)
     run(params, context) -> Done | Wait | Ask | Start
 """
 

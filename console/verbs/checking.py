@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from automations import checking
+from automations import checking, tables
 from automations.checking import Checked
 from automations.known import Known
 from config import yamlfile
@@ -37,6 +37,8 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checked:
         _look(checked, file, None if paths else folder, connector_definition.parse)
     for file in of_folder["destinations"]:
         _look(checked, file, None if paths else folder, destinations.parse)
+    if not paths:
+        checked.problems += [*tables.lookups_in(folder / "lookups")[1], *tables.calendars_in(folder / "calendars")[1]]
     return checked
 
 
@@ -65,7 +67,12 @@ def _known(settings: Settings, folder: Path) -> Known:
         return Known()
     in_files = set(_names(folder / "connectors", lambda node: node.value["name"].value))
     there = set(_names(folder / "destinations", destinations.name_of))
-    return Known(connectors=in_files | (by_hand or set()), destinations=there)
+    lookups, _ = tables.lookups_in(folder / "lookups")
+    calendars, _ = tables.calendars_in(folder / "calendars")
+    return Known(
+        connectors=in_files | (by_hand or set()), destinations=there, calendars=set(calendars),
+        lookups={name: one.item for name, one in lookups.items()},
+    )  # fmt: skip
 
 
 def _names(folder: Path, name_of: Callable[[Node], str]) -> Iterable[str]:

@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from config.errors import ConfigError
 from console.verbs.at_hand import AtHand
-from store import audit, runs
+from store import approvals, audit, runs
 from store.session import writing
+from workers import finishing
 
 
 def retry(here: AtHand, id: int) -> None:
@@ -20,11 +21,18 @@ def retry(here: AtHand, id: int) -> None:
 
 
 def cancel(here: AtHand, id: int, reason: str) -> None:
-    """End a waiting or parked run. Raises: ConfigError when it is running or finished."""
+    """End a run: at once when it waits or is parked, before its next step when it is running.
+
+    Raises: ConfigError when it is finished.
+    """
     with writing(here.engine) as db:
         state = _state(db, id)
         if not runs.cancel(db, id, reason):
-            raise ConfigError(f"run {id} is {state}; only one that is waiting or parked can be cancelled.")
+            raise ConfigError(f"run {id} is {state} already; there is nothing left to cancel.")
+        approvals.end_with_run(db, id)
+        row = runs.get(db, id)
+        if row is not None and row.state == "cancelled":
+            finishing.wake(db, id, row.automation)  # the relay rings for it
         audit.note(db, here.actor, "run cancelled", str(id), {"reason": reason})
 
 

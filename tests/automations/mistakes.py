@@ -85,15 +85,6 @@ MISTAKES = (
     ),
     Mistake("an unknown action", "use: db.upsert", "use: db.upsrt", 18, 10, "TB130", ('did you mean "db.upsert"?',)),
     Mistake(
-        "an action to come",
-        "use: http.call",
-        "use: wait.for",
-        22,
-        10,
-        "TB111",
-        ("wait.for", "not available in this version yet"),
-    ),
-    Mistake(
         "an unknown parameter",
         "{table: rfis,",
         "{tabel: rfis, table: rfis,",
@@ -122,18 +113,6 @@ MISTAKES = (
     Mistake("a template without its end", '"rfi-${record.id}"', '"rfi-${record.id"', 26, 29, "TB212", ("closing",)),
     Mistake("a misspelt field in a template", "${record.title}", "${record.titel}", 27, 31, "TB204", ('did you mean "title"?',)),
     Mistake("a secret in text", '"${record.title}"', "Bearer abcdef0123456789abcdef", 27, 21, "TB115", ("no secrets",)),
-    Mistake(
-        "a word of format 1 to come", "limits: {", "flow: {overlap: {policy: skip}}\nlimits: {", 11, 1, "TB111", ('"flow:"',)
-    ),
-    Mistake(
-        "a trigger to come",
-        "webhook: {connector: acme-prod, resource: RFIs, actions: [create, update]}",
-        'schedule: {cron: "10 2 * * *"}',
-        7,
-        5,
-        "TB111",
-        ('"schedule:"',),
-    ),
     Mistake(
         "a trigger of no kind",
         "webhook: {connector: acme-prod, resource: RFIs, actions: [create, update]}",

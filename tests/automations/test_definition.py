@@ -151,10 +151,8 @@ def test_what_is_no_rule_at_all_is_a_problem_and_never_a_crash(text: str) -> Non
 
 
 def test_every_word_to_come_is_refused_by_name() -> None:
-    from automations.written import LATER_ACTIONS, LATER_KEYS
+    from automations.written import LATER_ACTIONS
 
-    for word in LATER_KEYS:
-        assert (4, 1, "TB111") in problems(RIGHT.replace("stage: live", f"{word}: 1\nstage: live"))
     for word in LATER_ACTIONS:
         assert problems(RIGHT.replace("use: http.call", f"use: {word}")) == [(22, 10, "TB111")]
 

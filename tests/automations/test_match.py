@@ -107,7 +107,7 @@ def test_an_inbound_rule_hears_its_source_only() -> None:
         ("config: {kinds: [connector.exploded]}", 'TB126: there is no kind of configuration event "connector.exploded"'),
         ("config: {kinds: []}", "kinds"),
         ("inbound: {source: Erp-1}", "TB108"),
-        ("inbound: {source: erp}\n    field: status", '"field:" works with webhook: only'),
+        ("inbound: {source: erp}\n    field: status", '"field:" works with webhook: and sweep: only'),
         ("config: {kinds: [connector.*]}\n    inbound: {source: erp}", "of two kinds"),
     ],
 )

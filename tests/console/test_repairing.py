@@ -147,7 +147,8 @@ def test_doctor_tells_of_refused_deliveries_and_of_projects_that_vanished(run: R
     with closing(sqlite3.connect(tmp_path / "var/tieback.db", timeout=30)) as db, db:
         db.execute("UPDATE tieback_hooks SET refused = 2, refused_at = created_at WHERE project_id = ?", (str(far.project_id),))
         db.execute(
-            "INSERT INTO tieback_projects SELECT connector, project_id, 'Harbor', 'vanished', created_at, created_at, created_at "
+            "INSERT INTO tieback_projects (connector, project_id, name, state, first_seen_at, seen_at, vanished_at) "
+                "SELECT connector, project_id, 'Harbor', 'vanished', created_at, created_at, created_at "
             "FROM tieback_hooks WHERE project_id = ?", (str(far.project_id),),
         )  # fmt: skip
     said = {(one["name"], one["seen"]) for one in run("doctor", "--json").json()}

@@ -15,7 +15,7 @@ from tests.connectors.conftest import http_answer
 from tests.security.test_r25_at_rest import everything
 from tests.workers.conftest import changed
 from tests.workers.rig import payload, rig
-from workers.journal import small
+from workers.kept import small
 
 SECRET = "m4rkerOfWhatIsKept0123456789abcdef"
 SINK = "format: 1\nkind: http\nname: sink\nurl: {url}\nprivate: true\n"

@@ -28,6 +28,12 @@ from workers.relay import Relay
 HOOK = "hook-key"
 
 
+def desk_of(engine: Engine, settings: Settings, keeper: Keeper) -> Desk:
+    """A desk with nothing loaded, for tests of what needs one."""
+    call_log, box = CallLog(), Box(settings.secret_keys)
+    return Desk(settings, engine, box, Bell(), keeper, "w", call_log, Loaded(engine, box, settings, call_log))  # type: ignore[arg-type]
+
+
 class Bell:
     """Remembers who was rung; `loses` drops everything, as a flushed broker does."""
 

@@ -43,7 +43,7 @@ def gather(one: Rig, count: int, *, to: str = "slack:ops", key: str = "k", after
         held = leases.claim(db, Run, samples.run(db, samples.event(db, f"event {key}{to}")), "w")
         assert held is not None
         row, until = runs.get(db, held.id), timers.clock(db).replace(microsecond=0) + dt.timedelta(seconds=after_s)
-    journal = StoreJournal(one.engine, one.keeper, one.desk.call_log, held, row, None, None)
+    journal = StoreJournal(one.desk, held, row, None, None)
     for number in range(count):
         link = f"https://a.example/{number}"
         journal.gather(Gathered(f"{key}{number}{to}", "rule", to, "p1", until, f"RFI {number}", "is <!channel> late", link))

@@ -12,14 +12,16 @@ from sqlalchemy import Engine, text, update
 
 from automations.journal import Effect, Gathered, RowChange, StepResult
 from config.errors import LostLease, Permanent
+from config.settings import Settings
 from store import counters, events, leases, runs
 from store.leases import Held
 from store.models import Run
 from store.session import reading, writing
 from tests.store import samples
-from workers.journal import MAX_KEPT_BYTES, StoreJournal, small
+from tests.workers.rig import desk_of
+from workers.journal import StoreJournal
 from workers.keeper import Keeper
-from workers.ports import CallLog
+from workers.kept import MAX_KEPT_BYTES, small
 
 
 @pytest.fixture
@@ -38,18 +40,18 @@ def keeper(engine: Engine) -> Iterator[Keeper]:
 
 
 @pytest.fixture
-def journal(engine: Engine, held: Held, keeper: Keeper) -> Iterator[StoreJournal]:
+def journal(engine: Engine, settings: Settings, held: Held, keeper: Keeper) -> Iterator[StoreJournal]:
     with keeper.holding(held, time.monotonic()):
-        one = made(engine, held, keeper)
+        one = made(engine, settings, held, keeper)
         yield one
         one.abandon()
 
 
-def made(engine: Engine, held: Held, keeper: Keeper) -> StoreJournal:
+def made(engine: Engine, settings: Settings, held: Held, keeper: Keeper) -> StoreJournal:
     with reading(engine) as db:
         row = runs.get(db, held.id)
         event = events.get(db, row.event_id) if row else None
-    return StoreJournal(engine, keeper, CallLog(), held, row, event, None)
+    return StoreJournal(desk_of(engine, settings, keeper), held, row, event, None)
 
 
 def row(n: Any, key: str = "1") -> RowChange:
@@ -146,9 +148,11 @@ def test_an_effect_that_failed_is_a_fresh_intent_again(journal: StoreJournal) ->
     assert journal.intend(effect()).fresh
 
 
-def test_the_next_attempt_finds_what_was_finished(engine: Engine, held: Held, keeper: Keeper, journal: StoreJournal) -> None:
+def test_the_next_attempt_finds_what_was_finished(
+    engine: Engine, settings: Settings, held: Held, keeper: Keeper, journal: StoreJournal
+) -> None:
     journal.finish(StepResult("a", "ok", output={"n": [1, None]}))
-    kept = made(engine, held, keeper).kept("a")
+    kept = made(engine, settings, held, keeper).kept("a")
     assert kept is not None
     assert (kept.state, kept.output) == ("ok", {"n": [1, None]})
 

@@ -106,8 +106,8 @@ def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def journal(engine: Engine, held: Any, keeper: Any, elsewhere: Any) -> Iterator[StoreJournal]:  # noqa: F811
-    one = made(engine, held, keeper)
+def journal(engine: Engine, settings: Any, held: Any, keeper: Any, elsewhere: Any) -> Iterator[StoreJournal]:  # noqa: F811
+    one = made(engine, settings, held, keeper)
     one._destination = lambda name: elsewhere
     yield one
     one.abandon()

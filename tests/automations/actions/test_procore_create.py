@@ -177,7 +177,9 @@ def test_a_run_that_nothing_at_procore_set_off_names_its_connector() -> None:
 
     bound_to_none = event(connector="", company_id="", project_id="", source="config", kind="automations.changed")
     when = "config: {kinds: [automations.changed]}"
-    for connector, state in (("", "parked"), (", connector: other-co", "ok")):
-        rule = automation(f"do:\n  - {{id: a, use: procore.list, with: {{resource: Projects{connector}}}}}\n", when=when)
-        outcome = run(rule, scope(event=bound_to_none, record=None, previous=None), MemoryJournal(), Far(pages=[[]]))
-        assert outcome.state == state, outcome
+    step = "do:\n  - {{id: a, use: procore.list, with: {{resource: Projects{}}}}}\n"
+    with pytest.raises(Problems, match="does not say which connector"):
+        automation(step.format(""), when=when)
+    rule = automation(step.format(", connector: acme-prod"), when=when)
+    outcome = run(rule, scope(event=bound_to_none, record=None, previous=None), MemoryJournal(), Far(pages=[[]]))
+    assert outcome.state == "ok", outcome
