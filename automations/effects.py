@@ -85,7 +85,7 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
         journal.settle(effect.key, "uncertain", None)
         raise
     except (Transient, Permanent) as error:
-        doubt = _may_have_applied(effect.policy, error)
+        doubt = may_have_applied(effect.policy, error)
         journal.settle(effect.key, "uncertain" if doubt else "failed", {"error": str(error)})
         if doubt:
             raise Uncertain(str(error), kind=getattr(error, "kind", "transient")) from error
@@ -98,7 +98,7 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
     return response
 
 
-def _may_have_applied(policy: Policy, error: Transient | Permanent) -> bool:
+def may_have_applied(policy: Policy, error: Transient | Permanent) -> bool:
     """A 5xx may come after the work was done. One that asks us to come back later says it was not."""
     return (
         policy in ("at_most_once", "verify_then_retry")

@@ -1,6 +1,6 @@
 """One mail over SMTP: a connection to checked addresses only, and errors sorted by whether the mail may have left.
 
-Until the last byte of the mail is on its way nothing can have been delivered; from then on only the answer tells.
+Until the dot that closes the mail is on its way nothing can have been delivered; from then on only the answer tells.
 Source: RFC 5321, sections 4.1.1.4 (DATA) and 4.2 (replies).
 """
 
@@ -50,8 +50,9 @@ def send(server: Server, who: str, sender: str, recipients: Sequence[str], mail:
     """Hand over one mail; it goes to every recipient that the server takes.
 
     Raises:
-        Transient: nothing was delivered, a later try may do: no connection, a 4xx answer, no recipient taken for now.
-        Uncertain: the mail was sent whole or in part and the answer never came.
+        Transient: nothing was delivered, a later try may do: no connection or one that broke before the mail was whole,
+            a 4xx answer, no recipient taken for now.
+        Uncertain: the whole mail was sent and the answer never came.
         Permanent: the server refuses (5xx), its certificate or address is refused, or it cannot do what the file demands.
     """
     with exchange(server.total_s) as one:
@@ -80,8 +81,10 @@ class _Talk:
         refused = self._recipients(smtp, recipients)
         self._doing = "DATA"
         self._fine(*smtp.docmd("DATA"), 354)
-        self._sent = True
         smtp.send(_stuffed(mail))
+        # A mail without its closing dot is none (RFC 5321, 4.1.1.4): what breaks before is no doubt.
+        self._sent = True
+        smtp.send(b".\r\n")
         code, said = smtp.getreply()
         self._fine(code, said, 250)
         return Taken(f"{code} {_text(said)}", refused)
@@ -155,7 +158,8 @@ class _Talk:
         # Never called a timeout: before the mail went out nothing can have been delivered, and that word leaves doubt.
         hint = _hint(error, self._server.security)
         return Transient(
-            f"{self._who}: {self._doing} with {at.host}:{at.port} failed ({seen}). Nothing was sent.{hint}", kind="connection"
+            f"{self._who}: {self._doing} with {at.host}:{at.port} failed ({seen}). Nothing was delivered.{hint}",
+            kind="connection",
         )
 
     def _answered(self, error: smtplib.SMTPResponseException) -> TiebackError:
@@ -262,10 +266,10 @@ def _connected(addresses: Sequence[str], port: int, one: Exchange) -> socket.soc
 
 
 def _stuffed(mail: bytes) -> bytes:
-    """As DATA wants it: CRLF, a dot before a dot that begins a line, and the closing dot."""
+    """As DATA wants it: whole lines with CRLF, and a dot before a dot that begins one."""
     lines = re.sub(rb"\r\n|\r|\n", b"\r\n", mail)
     lines = re.sub(rb"(?m)^\.", b"..", lines)
-    return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+    return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n")
 
 
 def _text(said: bytes | str) -> str:

@@ -5,16 +5,20 @@ What cannot be sent stays and is tried again; where nobody can tell whether it w
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from automations.effects import may_have_applied
 from automations.journal import Policy
 from config.errors import Permanent, TiebackError, Transient, Uncertain
-from config.logs import scrub
+from config.logs import about, scrub
 from connectors.messages import Item, Message, Notifier, Receipt, one_line
 from store import digests, leases, runs, switch, timers
 from store.leases import Held
 from store.session import writing
 from workers.desk import Desk
+
+log = logging.getLogger("tieback.digests")
 
 LINES = 10
 AGAIN_S, REFUSED_AGAIN_S = 60.0, 900.0
@@ -76,21 +80,19 @@ def _done(desk: Desk, held: Held, rows: list[Any], receipt: Receipt | None) -> N
             said = {"said": scrub(receipt.said), "refused": dict(receipt.refused), "messages": len(rows)}
             runs.settle(db, rows[0].digest, "applied", said)
         digests.sent(db, rows[0].digest)
+    if receipt is not None and receipt.refused:
+        log.warning("digest.refused", extra=about(destination=rows[0].destination, refused=", ".join(receipt.refused)))
 
 
 def _failed(desk: Desk, bundle: str, held: Held, rows: list[Any], error: TiebackError) -> None:
-    """Note the outcome and when to try again. A fault of the far end on a write may have come after the work was done."""
-    doubt = isinstance(error, Uncertain) or _late_fault(rows[0].destination, error)
+    """Note the outcome and when to try again."""
+    policy = _policy(rows[0].destination)
+    doubt = isinstance(error, (Transient, Permanent)) and (isinstance(error, Uncertain) or may_have_applied(policy, error))
     wait_s = getattr(error, "retry_after_s", None) or (AGAIN_S if isinstance(error, Transient) else REFUSED_AGAIN_S)
     with writing(desk.engine) as db:
         leases.renew(db, held)
         runs.settle(db, rows[0].digest, "uncertain" if doubt else "failed", {"error": scrub(str(error))})
         timers.arm(db, digests.KIND, bundle, in_s=wait_s)
-
-
-def _late_fault(destination: str, error: TiebackError) -> bool:
-    kind, later = getattr(error, "kind", ""), getattr(error, "retry_after_s", None)
-    return _policy(destination) == "at_most_once" and kind.startswith("http_5") and later is None
 
 
 def _in_doubt(rows: list[Any]) -> Permanent:

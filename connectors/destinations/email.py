@@ -202,7 +202,7 @@ def parse(top: Reader, name: str) -> Definition:
         name=name, host=host, port=port, security=security, user=user, password=password, sender=sender or "",
         to=_listed(top, "to", is_address, "a mail address such as ana@acme.example"), reply_to=top.text("reply_to") or "",
         domains=tuple(d.lower() for d in _listed(top, "domains", _is_domain, "a domain such as acme.example")),
-        ca_file=top.text("ca_file") or "", timeout_s=timeout(top, 30.0, 120.0), private=private,
+        ca_file=top.text("ca_file") or "", timeout_s=timeout(top, 60.0, 300.0), private=private,
     )  # fmt: skip
 
 

@@ -245,7 +245,7 @@ def test_nobody_answers() -> None:
         port = closed.getsockname()[1]
     error = failed(made(port))
     assert type(error) is Transient
-    assert "Nothing was sent" in str(error)
+    assert "Nothing was delivered" in str(error)
 
 
 def test_a_connection_lost_before_the_mail_is_no_doubt() -> None:
@@ -253,6 +253,18 @@ def test_a_connection_lost_before_the_mail_is_no_doubt() -> None:
         error = failed(made(port))
     assert type(error) is Transient
     assert error.kind == "connection"
+
+
+def test_a_connection_lost_in_the_middle_of_the_mail_is_no_doubt() -> None:
+    def talk(connection: socket.socket) -> None:
+        until(connection, b"DATA")
+        connection.sendall(b"354 go on\r\n")
+        connection.recv(65536)
+
+    with scripted(talk) as port:
+        error = failed(made(port), message(attachments=(Attachment("plan.pdf", b"x" * (14 << 20)),)))
+    assert type(error) is Transient
+    assert "Nothing was delivered" in str(error)
 
 
 def test_a_server_that_dies_with_the_mail_in_hand_leaves_doubt() -> None:
