@@ -65,6 +65,8 @@ def perform(journal: Journal, effect: Effect, call: Callable[[], Any], lookup: C
     kept = journal.intend(effect)
     if kept.state == "applied":
         return kept.response
+    if kept.elsewhere and effect.policy == "at_most_once":
+        raise at_it(effect)
     if not kept.fresh and kept.state in ("intent", "uncertain"):
         if effect.policy == "at_most_once":
             journal.settle(effect.key, "uncertain", kept.response)
@@ -73,6 +75,11 @@ def perform(journal: Journal, effect: Effect, call: Callable[[], Any], lookup: C
             journal.settle(effect.key, "applied", found)
             return found
     return _call(journal, effect, call)
+
+
+def at_it(effect: Effect) -> Transient:
+    """Two runs may have the same `once:` in the same moment; the second one waits for what the first one learns."""
+    return Transient(f"{effect.summary}: another run is just doing it. It is looked at again.", kind="busy", retry_after_s=2.0)
 
 
 def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:

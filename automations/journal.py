@@ -54,11 +54,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class KeptEffect:
-    """What the ledger knows of an effect. `fresh` is True when this call wrote the intent for the first time."""
+    """What the ledger knows of an effect. `fresh` is True when this call wrote the intent for the first time.
+
+    `elsewhere`: the intent is that of another run, which is not over and will tell its outcome.
+    """
 
     state: EffectState
     response: Any
     fresh: bool
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,8 @@ class _Talk:
         if code in (534, 535, 538) or (self._doing == "the sign-in" and code >= 500):
             mend = "User or password is not accepted; check both. Large providers want an app password or a relay's own account."
             return Permanent(f"{seen} {mend}", kind="unauthorized")
+        if code < 400 and self._sent:
+            return Uncertain(f"{seen} That is neither yes nor no: whether the mail was taken is not known.", kind="smtp")
         if code < 400:  # no answer that this question may have
             return Permanent(f"{seen} That is no mail server. Check host: and port:.", kind="smtp")
         if code < 500:

@@ -37,6 +37,11 @@ def due_now(db: Connection, id: int) -> None:
     db.execute(update(Run).where(Run.id == id, Run.state == "waiting").values(run_after=now(), rung_at=None))
 
 
+def unfinished(db: Connection, id: int) -> bool:
+    """True while a worker has it, or will have it again by itself."""
+    return db.scalar(select(Run.state).where(Run.id == id)) in ("waiting", "running")
+
+
 def started(db: Connection, id: int) -> None:
     db.execute(update(Run).where(Run.id == id).values(started_at=func.coalesce(Run.started_at, now())))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from automations.actions.notify_send import policy_of
 from automations.effects import may_have_applied
-from automations.journal import Policy
 from config.errors import Permanent, TiebackError, Transient, Uncertain
 from config.logs import about, scrub
 from connectors.messages import Item, Message, Notifier, Receipt, one_line
@@ -51,15 +51,11 @@ def _intended(db: Any, rows: list[Any], held: Held) -> tuple[Any, bool]:
         db,
         {
             "effect_key": first.digest, "run_id": first.run_id, "step": "digest", "fence": held.fence,
-            "policy": _policy(first.destination), "target": first.destination,
+            "policy": policy_of(first.destination), "target": first.destination,
             "summary": f"digest of {len(rows)} messages to {first.destination} by {first.automation}"[:500],
             "request_hash": first.digest,
         },
     )  # fmt: skip
-
-
-def _policy(destination: str) -> Policy:
-    return "natural_key" if destination.startswith("http:") else "at_most_once"
 
 
 def _say(desk: Desk, bundle: str, held: Held, rows: list[Any]) -> None:
@@ -86,7 +82,7 @@ def _done(desk: Desk, held: Held, rows: list[Any], receipt: Receipt | None) -> N
 
 def _failed(desk: Desk, bundle: str, held: Held, rows: list[Any], error: TiebackError) -> None:
     """Note the outcome and when to try again."""
-    policy = _policy(rows[0].destination)
+    policy = policy_of(rows[0].destination)
     doubt = isinstance(error, (Transient, Permanent)) and (isinstance(error, Uncertain) or may_have_applied(policy, error))
     wait_s = getattr(error, "retry_after_s", None) or (AGAIN_S if isinstance(error, Transient) else REFUSED_AGAIN_S)
     with writing(desk.engine) as db:

@@ -267,13 +267,18 @@ class StoreJournal:
             self._write_outcomes(db)
             held = switch.held(db)
             intent = runs.intend(db, values) if held is None else None
+            elsewhere = intent is not None and self._is_elsewhere(db, *intent)
         self._settled.clear()
         self._gathered.clear()
         if intent is None:
             raise Withheld(str(held))
         failpoints.hit("run.intended")
         row, fresh = intent
-        return KeptEffect(row.state, row.response, fresh)
+        return KeptEffect(row.state, row.response, fresh, elsewhere)
+
+    def _is_elsewhere(self, db: Connection, row: Any, fresh: bool) -> bool:
+        """Another run, which is not over, is between its intent and its outcome."""
+        return not fresh and row.state == "intent" and row.run_id != self._row.id and runs.unfinished(db, row.run_id)
 
     def settle(self, key: str, state: EffectState, response: Any) -> None:
         failpoints.hit("run.applied")

@@ -38,6 +38,7 @@ from automations.journal import Effect, Gathered, Policy
 from automations.outcomes import Done
 from automations.written import Strict, complain
 from config.errors import ConfigError, Permanent, Transient, Uncertain
+from connectors import names
 from connectors.messages import Message, checked_link, one_line
 
 POLICY = "by_method"
@@ -90,7 +91,7 @@ class Params(Strict):
     def _below(cls, value: list[str]) -> list[str]:
         for path in value:
             if "${" not in path:
-                below_the_root(path)
+                _is_path(path)
         return value
 
     @model_validator(mode="after")
@@ -102,26 +103,20 @@ class Params(Strict):
         return self
 
 
-def below_the_root(path: str) -> None:
-    """Raises: PydanticCustomError TB133 for a path that could lead out of the files root."""
-    parts = path.split("/")
-    if (
-        not path
-        or len(path) > 500
-        or path.startswith("/")
-        or "\\" in path
-        or {"", ".", ".."} & set(parts)
-        or not path.isprintable()
-    ):
-        raise complain("TB133", f'"{path[:80]}" is no path below the files root; write one such as reports/ageing.csv')
+def _is_path(path: str) -> None:
+    try:
+        names.parts(path)
+    except Permanent as error:
+        raise complain("TB133", str(error)) from None
 
 
 def policy(params: Params) -> Policy:
     """http: natural key; Slack, Teams and e-mail: at most once."""
-    return "at_most_once" if any(_policy(to) == "at_most_once" for to in params.to) else "natural_key"
+    return "at_most_once" if any(policy_of(to) == "at_most_once" for to in params.to) else "natural_key"
 
 
-def _policy(destination: str) -> Policy:
+def policy_of(destination: str) -> Policy:
+    """Chats and mail servers know no key by which a second try could be told from a second message."""
     return "natural_key" if destination.startswith("http:") else "at_most_once"
 
 
@@ -196,7 +191,7 @@ def _send(params: Params, context: Context, target: str, to: str, message: Messa
         receipt = context.tools.notify(to).notify(keyed)
         return {"said": receipt.said, "refused": dict(receipt.refused)}
 
-    kept = context.perform(_policy(to), target, _line(target, message), _request(params, message), call, once=params.once)
+    kept = context.perform(policy_of(to), target, _line(target, message), _request(params, message), call, once=params.once)
     kept = kept if isinstance(kept, dict) else {}
     refused.update(kept.get("refused") or {})
     return Told(target, "sent" if made else "already", str(kept.get("said", "")))
@@ -211,11 +206,12 @@ def _gather(params: Params, context: Context, to: str, message: Message) -> Told
     assert context.digest_until is not None
     key, until = context.effect_key(to, params.once), iso(context.digest_until)
     line = _line(to, message)
-    kept = context.journal.intend(
-        Effect(key, context.step, _policy(to), f"digest of {to}", line, effects.hash_of(_request(params, message)))
-    )
+    effect = Effect(key, context.step, policy_of(to), f"digest of {to}", line, effects.hash_of(_request(params, message)))
+    kept = context.journal.intend(effect)
     if kept.state == "applied":
         return Told(to, "already")
+    if kept.elsewhere:
+        raise effects.at_it(effect)
     if kept.state == "uncertain":
         raise InDoubt(f"{line}: an earlier attempt may have gone through. Look at {to}, then settle it.")
     gathered = Gathered(
@@ -263,4 +259,4 @@ def _whole(found: list[Told]) -> Transient | Permanent:
 
 
 def _doubtful(told: Told, error: Transient | Permanent) -> bool:
-    return isinstance(error, Uncertain) and _policy(told.to) == "at_most_once"
+    return isinstance(error, Uncertain) and policy_of(told.to) == "at_most_once"

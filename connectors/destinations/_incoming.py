@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from config.errors import ConfigError, Permanent, Transient
+from config.errors import ConfigError, Permanent, Transient, Uncertain
 from config.logs import hide
 from config.secrets import resolve
 from connectors import http
@@ -59,11 +59,14 @@ class Webhook:
 
     def refused(self, reply: Reply, mends: Mapping[str, str], otherwise: str) -> Transient | Permanent:
         """The error for an answer that is no yes; `mends` maps a word of its body to what a person does about it."""
-        if not 200 <= reply.status < 400 and (reply.status in (408, 429) or reply.status >= 500):
-            try:
-                http.checked(self.name, "POST", SHOWN, reply)
-            except (Transient, Permanent) as error:
-                return error
+        if reply.status in (408, 429):
+            seen = f"{self.name}: {reply.status}: it asks to wait; nothing was posted."
+            return Transient(seen, kind="http_429" if reply.status == 429 else "busy", retry_after_s=http.pause_s(reply))
+        if reply.status >= 500:
+            seen, later = f"{self.name}: {reply.status}: it is in trouble", http.pause_s(reply)
+            if later is not None:  # who names a time to come back has not done it
+                return Transient(f"{seen} and asks to come back; nothing was posted.", kind="http_5xx", retry_after_s=later)
+            return Uncertain(f"{seen}; whether the message was posted is not known.", kind="http_5xx")
         if reply.status < 300 or "html" in reply.headers.get("Content-Type", "").lower():
             seen = f"{self.name}: {reply.status} and a web page came back, so nothing was posted."
             return Permanent(f"{seen} {otherwise}", kind="refused")

@@ -17,6 +17,7 @@ from connectors.destinations._incoming import Webhook, Written
 from connectors.http import Reply
 from connectors.messages import MOST_ITEMS, Item, Message, Receipt, checked_link, clean, cut, lines_of, named_files, one_line
 from connectors.reader import Reader
+from connectors.remarks import plain
 
 KEYS = _incoming.KEYS
 # Slack takes 3,000 signs per section and 150 per header, at most 50 blocks and 10 fields.
@@ -65,7 +66,7 @@ class Destination:
         reply = self._webhook.post(rendered(self.name, message))
         if not _taken(reply):
             raise self._webhook.refused(reply, MENDS, _OTHERWISE)
-        return Receipt(f"{reply.status} {one_line(reply.body[:200].decode('utf-8', 'replace'), 80)}".strip())
+        return Receipt(f"{reply.status} {plain(reply.body[:2000].decode('utf-8', 'replace'), 80)}".strip())
 
 
 def _taken(reply: Reply) -> bool:

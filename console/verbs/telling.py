@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from config import yamlfile
@@ -92,7 +95,13 @@ def _sources(here: AtHand) -> list[tuple[str, str]]:
     """The files as they are now; what is in force where this machine has no site folder."""
     folder = here.settings.site / "destinations"
     if folder.is_dir():
-        paths = sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
-        return [(yamlfile.text(path, f"destinations/{path.name}"), f"destinations/{path.name}") for path in paths]
+        return list(_on_disk(folder))
     with reading(here.engine) as db:
         return [(row.source, row.path) for row in definitions.site_files(db, "destinations") if row.source]
+
+
+def _on_disk(folder: Path) -> Iterator[tuple[str, str]]:
+    """What can be read; a file beside it that cannot must not hide the one that is asked for."""
+    for path in sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith(".")):
+        with suppress(ConfigError):
+            yield yamlfile.text(path, f"destinations/{path.name}"), f"destinations/{path.name}"

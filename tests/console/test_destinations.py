@@ -55,7 +55,7 @@ def test_the_name_alone_does_where_only_one_is_called_so(tieback: Tieback, site:
 
 
 @pytest.mark.parametrize(
-    "query, text", [("?mode=apply_then_cut", "Whether it was done is not known"), ("?mode=error_500", "500 on POST /…")]
+    "query, text", [("?mode=apply_then_cut", "Whether it was done is not known"), ("?mode=error_500", "500: it is in trouble")]
 )
 def test_what_was_not_taken_is_one_sentence_without_the_address(
     tieback: Tieback, site: Path, procore: Pretend, query: str, text: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from config.logs import Line
 from config.settings import Settings
@@ -198,3 +198,29 @@ def test_a_link_below_the_files_root_is_not_mailed(one: Rig, far: Any, post: tup
     assert one.runs()[0]["state"] == "failed"
     assert "a symbolic link or a device stands there" in str(one.runs()[0]["error"])
     assert told(one, far, post[0]) == (1, 0, 1)
+
+
+def test_two_runs_with_the_same_once_in_the_same_moment_say_it_once_and_nobody_is_parked(
+    one: Rig, far: Any, post: tuple[Post, int]
+) -> None:
+    # Given a run that has just written its intent, and another with the same `once:`
+    record = changed(far, subject="beam")
+    one.deliver(payload(far, record))
+    one.work()
+    first = one.runs()[0]["id"]
+    with writing(one.engine) as db:
+        db.execute(text("UPDATE tieback_effects SET state = 'intent', response = NULL WHERE target = 'slack:ops'"))
+        db.execute(text("UPDATE tieback_runs SET state = 'waiting', run_after = NULL"))
+    wish = {"resource": "RFIs", "verb": "update", "project_id": far.project_id, "id": record, "fields": {"subject": "second"}}
+    requests.post(f"{far.url}/_sim/change", json=wish, timeout=10).raise_for_status()
+    one.deliver(payload(far, record, key="01J00000000000000000000002"))
+    one.work()
+    one.settle(passes=2)
+    # Then the other waits for what the first one learns
+    assert "another run is just doing it" in one.runs()[1]["reason"]
+    with writing(one.engine) as db:
+        db.execute(text("UPDATE tieback_effects SET state = 'applied', response = '{}' WHERE target = 'slack:ops'"))
+        db.execute(text("UPDATE tieback_runs SET state = 'ok' WHERE id = :id"), {"id": first})
+    one.settle()
+    assert [run["state"] for run in one.runs()] == ["ok", "ok"]
+    assert told(one, far, post[0]) == (1, 1, 1)

@@ -280,6 +280,18 @@ def test_a_server_that_dies_with_the_mail_in_hand_leaves_doubt() -> None:
     assert "Whether it was taken is not known" in str(error)
 
 
+def test_an_answer_to_the_mail_that_is_none_leaves_doubt() -> None:
+    def talk(connection: socket.socket) -> None:
+        until(connection, b"DATA")
+        connection.sendall(b"354 go on\r\n")
+        while b"\r\n.\r\n" not in connection.recv(65536):
+            pass
+        connection.sendall(b"%$&\r\n")
+
+    with scripted(talk) as port:
+        assert isinstance(failed(made(port)), Uncertain)
+
+
 def test_silence_after_the_mail_is_doubt_and_silence_before_it_is_not() -> None:
     def before(connection: socket.socket) -> None:
         connection.recv(10)

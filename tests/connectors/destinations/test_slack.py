@@ -151,8 +151,11 @@ def test_too_many_messages_wait_as_slack_says(wire: MakeWire) -> None:
     assert (error.kind, error.retry_after_s) == ("http_429", 30.0)
 
 
-def test_a_fault_of_slack_may_pass(wire: MakeWire) -> None:
-    assert type(failed(wire, "500 Oops", b"rollup_error")) is Transient
+def test_after_a_fault_of_slack_nobody_knows(wire: MakeWire) -> None:
+    error = failed(wire, "500 Oops", b"rollup_error")
+    assert type(error) is Uncertain
+    assert "whether the message was posted is not known" in str(error)
+    assert type(failed(wire, "503 Busy", b"", "Retry-After: 20\r\n")) is Transient
 
 
 def test_a_page_is_no_message_in_a_channel(wire: MakeWire) -> None:
