@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol
 
+from automations.chores import Imports, Repairs, Rules, Subscriptions
 from config.errors import Permanent
 from connectors.messages import Attachment, Notifier
 from connectors.rooted import Rooted
@@ -153,6 +154,14 @@ class Tools(Protocol):
 
     def caps(self) -> Caps: ...
 
+    def imports(self) -> Imports: ...
+
+    def repairs(self) -> Repairs: ...
+
+    def subscriptions(self) -> Subscriptions: ...
+
+    def rules(self) -> Rules: ...
+
     def notify(self, destination: str) -> Notifier:
         """Whatever takes messages; `destination` is spelt as in rules, `slack:ops`.
 
@@ -192,6 +201,18 @@ class NoTools:
 
     def caps(self) -> Caps:
         return Unlimited()
+
+    def imports(self) -> Imports:
+        raise Permanent("this run imports nothing", kind="no_tool")
+
+    def repairs(self) -> Repairs:
+        raise Permanent("this run repairs nothing", kind="no_tool")
+
+    def subscriptions(self) -> Subscriptions:
+        raise Permanent("this run changes no hooks", kind="no_tool")
+
+    def rules(self) -> Rules:
+        raise Permanent("this run checks no automations", kind="no_tool")
 
     def notify(self, destination: str) -> Notifier:
         raise Permanent(f'there is no destination "{destination}"', kind="no_destination")

@@ -14,12 +14,6 @@ from automations.tokens import KEYWORDS
 TRIGGERS = ("webhook", "schedule", "sweep", "config", "inbound", "run", "manual")
 LATER_ACTIONS = frozenset(
     [
-        "procore.import",
-        "procore.upload",
-        "procore.download",
-        "procore.check_deliveries",
-        "procore.plan_hooks",
-        "procore.apply_hooks",
         "file.csv",
         "file.xlsx",
         "file.parquet",
@@ -27,7 +21,6 @@ LATER_ACTIONS = frozenset(
         "file.fixed",
         "file.mirror",
         "file.ics",
-        "rules.check",
     ]
 )
 

@@ -67,13 +67,14 @@ def is_under_way(db: Connection, id: int) -> bool:
 
 def waiting(db: Connection, fetch_id: int) -> list[Any]:
     """The runs that wait for a fetch with the event of each."""
+    of_run = (Run.id, Run.automation, Run.gather_until)
+    of_event = (Event.id.label("event_id"), Event.hop, Event.app_id, Event.user_id, Event.timestamp, Event.source, Event.action)
     wanted = (
-        select(Run.id, Run.automation, Event.id.label("event_id"), Event.hop, Event.app_id, Event.user_id, Event.timestamp,
-               Event.source, Event.action)
+        select(*of_run, *of_event)
         .join(Event, Event.id == Run.event_id)
         .where(Run.fetch_id == fetch_id, Run.state == "waiting", Run.run_after.is_(None))
         .order_by(Event.timestamp, Event.id)
-    )  # fmt: skip
+    )
     return list(db.execute(wanted))
 
 

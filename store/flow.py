@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select, text, update
 
+from store import imports
 from store.events import insert
 from store.models import Event, Run, RunEvent
 from store.types import now
@@ -99,7 +100,8 @@ def superseded(db: Connection, ids: list[int], reason: str) -> None:
 def ask_to_end(db: Connection, ids: list[int], reason: str) -> None:
     """Ask runs under way to end before their next step; those that only wait end now."""
     ended = {"state": "cancelled", "reason": reason, "finished_at": now(), "run_after": None}
-    db.execute(update(Run).where(Run.id.in_(ids), Run.state == "waiting").values(ended))
+    for id in db.scalars(update(Run).where(Run.id.in_(ids), Run.state == "waiting").values(ended).returning(Run.id)).all():
+        imports.cancel_of_run(db, id, f"run {id} was cancelled: {reason}")
     db.execute(update(Run).where(Run.id.in_(ids), Run.state == "running").values(cancel_asked=reason))
 
 

@@ -28,8 +28,10 @@ def add(
     actor: str,
     since: dt.datetime | None = None,
     confirmed: int | None = None,
+    options: Json | None = None,
 ) -> int:
-    """A new import, due at once. `projects` None: all that are permitted when it begins."""
+    """A new import, due at once. `projects` None: all that are permitted when it begins. `options` are `table`, into which
+    it goes instead of the resource's own, and `deletions`, False when none is looked for."""
     values = {
         "connector": connector,
         "resources": list(resources),
@@ -37,6 +39,7 @@ def add(
         "mode": mode,
         "since": since,
         "confirmed": confirmed,
+        "options": options,
         "requested_by": actor,
         "lane": "backfill",
         "run_after": now(),
@@ -89,6 +92,17 @@ def cancel(db: Connection, id: int, reason: str) -> bool:
     wanted = update(Import).where(Import.id == id, Import.state.in_(OPEN))
     values = {"state": "cancelled", "reason": reason, "finished_at": now(), "run_after": None, "lease_until": None}
     return db.execute(wanted.values({**values, "holder": None, "fence": Import.fence + 1})).rowcount == 1
+
+
+def asked_by(db: Connection, asker: str) -> Any | None:
+    """The newest import that was asked for by exactly this."""
+    return db.execute(select(Import.__table__).where(Import.requested_by == asker).order_by(Import.id.desc()).limit(1)).first()
+
+
+def cancel_of_run(db: Connection, run_id: int, reason: str) -> None:
+    """End the imports that the steps of a run wait for."""
+    for id in list(db.scalars(select(Import.id).where(Import.requested_by.startswith(f"run:{run_id}/"), Import.state.in_(OPEN)))):
+        cancel(db, id, reason)
 
 
 def keep_counts(db: Connection, held: Held, counts: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
-from store import fetches
+from store import fetches, imports
 from store.events import insert
 from store.models import Effect, Run, Step
 from store.types import now
@@ -126,5 +126,6 @@ def cancel(db: Connection, id: int, reason: str) -> bool:
         .values(state="cancelled", reason=reason, finished_at=now(), run_after=None, group_key=None)
     )
     if done.rowcount == 1:
+        imports.cancel_of_run(db, id, f"run {id} was cancelled: {reason}")
         return True
     return db.execute(update(Run).where(Run.id == id, Run.state == "running").values(cancel_asked=reason)).rowcount == 1

@@ -20,7 +20,7 @@ from automations.event import Event
 from config.logs import about
 from connectors import catalogue, parents
 from connectors.catalogue import record_hash
-from store import audit, definitions, echoes, events, records
+from store import audit, definitions, echoes, events, flow, records
 from store.session import retrying, writing
 
 log = logging.getLogger("tieback.echoes")
@@ -84,12 +84,26 @@ def settle(db: Connection, row: Any, before_id: int | None, after_id: int) -> No
     owing = _of_this_copy([write for write in writes if write.record_hash is not None], copy)
     told: dict[int, SimpleNamespace | None] = {}
     for run in waiting:
-        if run.event_id not in told:
-            told[run.event_id] = _echo_of(db, owing, run)
-        if (write := told[run.event_id]) is not None:
+        more = [one for one in flow.gathered(db, run.id) if one.id != run.event_id] if run.gather_until else []
+        if (write := _echo(db, owing, told, run, more, row)) is not None:
             echoes.skip(db, run.id, f"our own change: run {write.run_id}", before_id=before_id, after_id=after_id)
         elif run.hop > HOPS:
             _break(db, run, before_id, after_id)
+
+
+def _echo(
+    db: Connection, owing: list[SimpleNamespace], told: dict[int, SimpleNamespace | None], run: Any, more: Sequence[Any], row: Any
+) -> SimpleNamespace | None:
+    """The write that all events of a run tell of; one piece of news among them, and it is none."""
+    write = None
+    for event_id, event in ((run.event_id, run), *((one.id, one) for one in more)):
+        if event is not run and event.resource_id != row.record_id:
+            return None
+        if event_id not in told:
+            told[event_id] = _echo_of(db, owing, event_id, event)
+        if (write := told[event_id]) is None:
+            return None
+    return write
 
 
 def _of_this_copy(writes: Sequence[Any], copy: Any) -> list[SimpleNamespace]:
@@ -109,20 +123,20 @@ def _same(write: Any, copy: Any) -> bool:
     return record_hash(None, {k: body[k] for k in common}) == record_hash(None, {k: seen[k] for k in common})
 
 
-def _echo_of(db: Connection, owing: list[SimpleNamespace], run: Any) -> SimpleNamespace | None:
+def _echo_of(db: Connection, owing: list[SimpleNamespace], event_id: int, event: Any) -> SimpleNamespace | None:
     """The write that this event tells of. Each write owes us one event; more of the same person are its echoes too.
 
     Another person's event of the same second is not swallowed: it finds no write that still owes one.
     """
-    if run.app_id or run.source not in OF_PROCORE:
+    if event.app_id or event.source not in OF_PROCORE:
         return None
-    fitting = [write for write in owing if _not_before(write, run.timestamp)]
+    fitting = [write for write in owing if _not_before(write, event.timestamp)]
     for write in fitting:
         if write.event_id is None:
-            echoes.told(db, write.id, run.event_id, run.user_id)
-            write.event_id, write.user_id = run.event_id, run.user_id
+            echoes.told(db, write.id, event_id, event.user_id)
+            write.event_id, write.user_id = event_id, event.user_id
             return write
-    return next((write for write in fitting if run.user_id and write.user_id == run.user_id), None)
+    return next((write for write in fitting if event.user_id and write.user_id == event.user_id), None)
 
 
 def _not_before(write: Any, moment: dt.datetime) -> bool:
@@ -164,18 +178,15 @@ class OwnWrites:
     @retrying
     def begin(self, effect: str, connector: str, resource: str, record_id: str, project_id: str, parent: str) -> None:
         with writing(self._engine) as db:
-            came = self._came(db)
+            event = events.get(db, self._run.event_id)
+            came = cause(db, event._mapping) if event is not None and event.hop else None
             row = {
                 "effect_key": effect, "run_id": self._run.id, "automation": self._run.automation, "connector": connector,
                 "company_id": self._company_of(connector), "resource": resource, "record_id": record_id,
-                "project_id": project_id, "parent_id": parent, "hop": 0 if came is None else came.hop + 1,
+                "project_id": project_id, "parent_id": parent, "hop": event.hop if event is not None else 0,
                 "path": [*(came.path if came is not None else []), self._run.automation],
             }  # fmt: skip
             echoes.begin(db, row)
-
-    def _came(self, db: Connection) -> Any | None:
-        event = events.get(db, self._run.event_id)
-        return cause(db, event._mapping) if event is not None and event.hop else None
 
     @retrying
     def answered(self, effect: str, written: Sequence[Mapping[str, Any]]) -> None:

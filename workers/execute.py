@@ -106,7 +106,13 @@ def _asked_again(journal: StoreJournal) -> bool:
 @retrying
 def _reads_first(desk: Desk, held: Held, row: Any, event: Any, rule: Automation) -> bool:
     """Events have gathered, and their record is read now, once for all of them."""
-    if row.gather_until is None or row.fetch_id or row.after_id or not rule.needs_record or event.action == "delete":
+    if (
+        row.gather_until is None
+        or row.fetch_id
+        or row.after_id
+        or not (rule.needs_record or event.hop)
+        or event.action == "delete"
+    ):
         return False
     resource = catalogue.resource(event.resource_name)
     if event.source not in OF_PROCORE or resource is None:

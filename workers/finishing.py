@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from automations.outcomes import Outcome
 from automations.parts import Automation
 from config.logs import about
-from store import approvals, events, flow, timers
+from store import approvals, events, flow, imports, timers
 from workers.beginning import Rings
 from workers.desk import Desk
 from workers.dispatch import Origin, enter
@@ -25,6 +25,8 @@ def after(desk: Desk, db: Connection, rule: Automation | None, row: Any, outcome
     """In the transaction that ends the run. Whom to ring for once it is committed."""
     rings: Rings = []
     approvals.end_with_run(db, row.id)
+    if outcome.state in ("cancelled", "failed"):
+        imports.cancel_of_run(db, row.id, f"run {row.id} ended as {outcome.state}")
     if rule is not None and rule.flow.overlap is not None:
         rings += wake(db, row.id, rule.id)
     return rings + _heard(desk, db, row, outcome)

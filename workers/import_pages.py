@@ -125,7 +125,8 @@ def _again(work: Work, part: Part) -> bool:
 def _whole(work: Work, part: Part) -> bool:
     """Whether what this list did not show may be gone: a part of a list says nothing of that."""
     position = part.position
-    return not part.parent_id and position["kind"] != "changes" and not position.get("asked")
+    wanted = (work.row.options or {}).get("deletions", True)
+    return wanted and not part.parent_id and position["kind"] != "changes" and not position.get("asked")
 
 
 def _move_cursor(db: Connection, work: Work, part: Part) -> dict[str, int]:

@@ -68,7 +68,8 @@ class Work:
     def place(self, part: Part) -> Place:
         of = part.resource
         company = self.procore.connector.company_id
-        return Place(self.row.connector, company, part.project_id, of.name, of.table, of.list_lacks)
+        table = (self.row.options or {}).get("table") or of.table
+        return Place(self.row.connector, company, part.project_id, of.name, table, of.list_lacks)
 
     def land(self, db: Connection, part: Part, records: list[Json]) -> Counts:
         """Keep records in this transaction; what came of them."""

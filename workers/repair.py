@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -96,8 +96,18 @@ def _keep(desk: Desk, report: Report) -> None:
         repairs.finish(db, report.id, **{**values, "items": values["items"] or None})
 
 
-def look(desk: Desk, name: str, *, since: dt.datetime | None = None, most: int | None = None, lane: str = "manual") -> Report:
+def look(
+    desk: Desk,
+    name: str,
+    *,
+    since: dt.datetime | None = None,
+    most: int | None = None,
+    lane: str = "manual",
+    statuses: Collection[str] | None = None,
+) -> Report:
     """Ask the delivery log of each hook (of `most` of them, those first that were not asked for longest).
+
+    `statuses` are those that matter, as Procore writes them; None: all that did not arrive.
 
     Raises: as the connector does, for what concerns all hooks; trouble with one is in the report.
     """
@@ -106,7 +116,7 @@ def look(desk: Desk, name: str, *, since: dt.datetime | None = None, most: int |
         for row, asked in _to_ask(desk, name, most):
             day = since or max(row.created_at, (asked or row.created_at) - BACK)
             try:
-                _ask(desk, api, row, day, report)
+                _ask(desk, api, row, day, report, statuses)
             except Permanent as error:
                 if error.kind in _WHOLE:
                     raise
@@ -124,10 +134,13 @@ def _to_ask(desk: Desk, name: str, most: int | None) -> list[tuple[Any, dt.datet
     return asked[:most]
 
 
-def _ask(desk: Desk, api: Any, row: Any, day: dt.datetime, report: Report) -> None:
-    missed = api.missed(row.project_id, row.procore_id, f"{day:%Y-%m-%d}")
+def _ask(desk: Desk, api: Any, row: Any, day: dt.datetime, report: Report, statuses: Collection[str] | None) -> None:
+    told = api.missed(row.project_id, row.procore_id, f"{day:%Y-%m-%d}")
+    missed = (one for one in told if statuses is None or one.status in statuses)
     while some := list(islice(missed, CHUNK)):
         _bring_in(desk, row, some, report)
+    if statuses is not None:
+        return  # the others are still to be asked for
     with writing(desk.engine) as db:
         cursors.move(db, KIND, row.connector, "", row.project_id, row.here)
 

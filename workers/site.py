@@ -161,7 +161,7 @@ class _Site:
                 self._note(True, "connector removed", row.name, "connector.removed")
 
     def _automations(self) -> None:
-        known = self._known()
+        known = known_now(self._db)
         names: dict[str, str] = {}
         broken: dict[str, str] = {}
         rules: list[definition.Automation] = []
@@ -189,15 +189,6 @@ class _Site:
         timers.ensure(self._db, "schedules", "site", in_s=schedules.SYNC_EVERY_S, every_s=schedules.SYNC_EVERY_S)
         timers.ensure(self._db, "expect", "site", in_s=expecting.EVERY_S, every_s=expecting.EVERY_S)
 
-    def _known(self) -> Known:
-        rows = definitions.site_files(self._db, "destinations")
-        return Known(
-            connectors={row.name for row in connectors.every(self._db)},
-            destinations={name for row in rows if row.source and (name := _destination_in(row))},
-            lookups={one.name: one.item for one in lookup_tables(self._db)},
-            calendars=set(site_calendars(self._db)),
-        )
-
     def _note(self, news: bool, verb: str, subject: str, kind: str | None = None) -> None:
         """`kind` is that of the configuration event which tells of it; automations are told of together, at the end."""
         if not news:
@@ -208,6 +199,17 @@ class _Site:
             config_events.note(self._db, kind, subject, config_events.SITE, {"by": self._actor})
         elif verb.startswith("automation"):
             self._automations_changed.append(subject)
+
+
+def known_now(db: Connection) -> Known:
+    """The names that an automation may use, as they were loaded last."""
+    rows = definitions.site_files(db, "destinations")
+    return Known(
+        connectors={row.name for row in connectors.every(db)},
+        destinations={name for row in rows if row.source and (name := _destination_in(row))},
+        lookups={one.name: one.item for one in lookup_tables(db)},
+        calendars=set(site_calendars(db)),
+    )
 
 
 def _name_in(path: Path) -> str | None:

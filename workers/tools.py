@@ -20,6 +20,9 @@ from connectors.rooted import Rooted
 from workers.caps import Caps
 from workers.desk import Desk
 from workers.echoes import OwnWrites
+from workers.step_checks import StepRepairs, StepRules
+from workers.step_hooks import StepHooks
+from workers.step_imports import StepImports
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,18 @@ class Tools:
 
     def caps(self) -> Caps:
         return Caps(self._desk.engine, self._running.row, self._running.limits)
+
+    def imports(self) -> StepImports:
+        return StepImports(self._desk, self._running.row)
+
+    def repairs(self) -> StepRepairs:
+        return StepRepairs(self._desk, self._lane)
+
+    def subscriptions(self) -> StepHooks:
+        return StepHooks(self._desk, self._running.row, self._lane)
+
+    def rules(self) -> StepRules:
+        return StepRules(self._desk.engine)
 
     def notify(self, destination: str) -> Messages:
         """Raises: Permanent(kind="no_destination") when there is none of this name, or it takes no messages."""

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from automations.chores import Imported, Missed, Planned, Verdict, Wish
 from automations.definition import load
 from automations.event import Event
 from automations.known import Known
@@ -93,6 +94,43 @@ class Bulk:
 
 
 @dataclass
+class Chores:
+    """Imports, repairs, hooks and checks that are done as soon as they are asked for; `asked` notes with what."""
+
+    asked: list[Any] = field(default_factory=list)
+    import_id: int | None = 5
+    states: list[Imported] = field(default_factory=list)
+    missed: Missed = field(default_factory=lambda: Missed(0, 0, 0))
+    plans: dict[str, Planned] = field(default_factory=dict)
+    verdict: Verdict = field(default_factory=lambda: Verdict(0, 0))
+
+    def start(self, wish: Wish, step: str) -> int | None:
+        self.asked.append((wish, step))
+        return self.import_id
+
+    def look(self, *given: Any) -> Any:
+        if len(given) == 1:
+            return self.states.pop(0) if self.states else Imported("ok", {"new": 2, "calls": 1})
+        self.asked.append(given)
+        return self.missed
+
+    def plan(self, connectors: Sequence[str] | None, step: str) -> Planned:
+        self.asked.append(connectors)
+        return self.planned("1")
+
+    def planned(self, id: str) -> Planned:
+        return self.plans.get(id, Planned(id, 0, 0, 0, ()))
+
+    def apply(self, id: str) -> list[str]:
+        self.asked.append(("apply", id))
+        return list(self.planned(id).lines)
+
+    def check(self, names: Sequence[str]) -> Verdict:
+        self.asked.append(list(names))
+        return self.verdict
+
+
+@dataclass
 class Far(NoTools):
     """The far end of `http:erp` and of the connectors `acme-prod` and `other-co`: answers from a list, notes what it was asked.
 
@@ -106,6 +144,7 @@ class Far(NoTools):
     pages: list[list[dict[str, Any]]] = field(default_factory=list)
     noted: list[tuple[str, Any]] = field(default_factory=list)
     room: int = 1_000_000
+    chores: Chores = field(default_factory=lambda: Chores())
     told: list[tuple[str, Message]] = field(default_factory=list)
     receipts: dict[str, list[Receipt | Exception]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -120,6 +159,18 @@ class Far(NoTools):
         if connector not in companies:
             raise Permanent(f'there is no connector "{connector}"', kind="no_connector")
         return companies[connector]
+
+    def imports(self) -> Chores:
+        return self.chores
+
+    def repairs(self) -> Chores:
+        return self.chores
+
+    def subscriptions(self) -> Chores:
+        return self.chores
+
+    def rules(self) -> Chores:
+        return self.chores
 
     def own_writes(self) -> Far:
         return self

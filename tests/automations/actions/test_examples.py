@@ -32,6 +32,7 @@ def test_the_example_of_an_action_runs(word: str) -> None:
     journal = MemoryJournal(tables=dict(TABLES))
     # When it runs
     far = Far(records={("Projects", "598134000002001"): {"id": 598134000002001, "name": "Harbor"}, ("RFIs", "22564874"): rfi()})
+    far.folder().replace("out/daily.csv", lambda out: out.write(b"a,b"))
     outcome = run(rule, scope(record=scope().record | {"rfi_manager": {"id": 1, "name": "Pat"}}), journal, far)  # type: ignore[operator]
     # Then it is ok, or waits for what it says
     assert outcome.state == ("waiting" if word in WAITS else "ok"), outcome
