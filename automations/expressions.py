@@ -77,6 +77,7 @@ class Expression:
     kind: str
     field: Field
     macro_depth: int
+    growth: tuple[int | None, ...]
     _text: str
     _slots: tuple[Path, ...]
     _program: Any = part(default=None, repr=False)
@@ -109,7 +110,7 @@ class Expression:
         Raises: Permanent(kind="expression") when there is none.
         """
         bound, faults = self._bind(scope)
-        if self.macro_depth:
+        if self.macro_depth or self.growth:
             self._refuse_heavy(bound)
         try:
             value = self._ready().eval(data=bound)
@@ -137,10 +138,13 @@ class Expression:
         return bound, faults
 
     def _refuse_heavy(self, bound: Mapping[str, Any]) -> None:
-        """CEL stops endless loops, not large texts: bound what nested list functions can build before they run."""
+        """CEL stops endless loops, not large texts: bound what list functions and replacements can build before they run."""
         items = sum(_count(v) for v in bound.values()) + self.source.count(",") + 1
         longest = max((_length(v) for v in bound.values()), default=0) + len(self.source)
-        if min(items**self.macro_depth, _ITERATIONS) * longest > MAX_WORK:
+        built = longest
+        for length in self.growth:
+            built *= min(longest if length is None else length + 1, MAX_WORK)
+        if min(items**self.macro_depth, _ITERATIONS) * built > MAX_WORK:
             raise Permanent(
                 f"`{_short(self.source)}` is too much work for these values; shorten the lists or the texts", kind="expression"
             )
@@ -172,6 +176,8 @@ def check(text: str, scope: Field) -> tuple[Expression | None, list[Finding]]:
                 0, "TB211", f"an expression of {len(text)} characters; at most {MAX_LENGTH}. Split it into several lines or steps"
             )
         ]
+    if (broken := next((i for i, sign in enumerate(text) if "\ud800" <= sign <= "\udfff"), None)) is not None:
+        return None, [Finding(broken, "TB201", "not an expression: half a character stands here; delete it")]
     if (deep := _too_deep(text)) is not None:
         return None, [Finding(deep, "TB211", f"brackets nested deeper than {MAX_DEPTH}; split the expression")]
     found = scan(text, scope)
@@ -216,7 +222,7 @@ def _expression(text: str, found: Scan, kind: str) -> Expression:
             slots.setdefault(path.text, path)
     running = _for_running(text, found, {name: f"_{n}" for n, name in enumerate(slots)})
     of = found.result if found.result.kind != "any" else Field(_OF_KIND.get(kind.partition("(")[0], "any"), nullable=True)
-    return Expression(text, tuple(found.paths), kind, of, found.macro_depth, running, tuple(slots.values()))
+    return Expression(text, tuple(found.paths), kind, of, found.macro_depth, tuple(found.growth), running, tuple(slots.values()))
 
 
 def _too_deep(text: str) -> int | None:

@@ -75,12 +75,14 @@ class Scan:
     """What one pass found. `result` is what the whole gives, when it is a single chain.
 
     `constants` are calls with a written-out text: the function, the text as written, and where it begins.
+    `growth` has one entry for each call that may put a text in many places: its length, None when that is not written out.
     """
 
     paths: list[Path] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     constants: list[tuple[str, str, int]] = field(default_factory=list)
+    growth: list[int | None] = field(default_factory=list)
     result: Field = ANY
     macros: int = 0
     macro_depth: int = 0
@@ -294,8 +296,19 @@ class _Scanner:
             if variable is not None and self._is(opening + 2, ","):
                 bound = {**bound, variable.text: ANY}
         self._constant(name, opening, close)
+        self._grows(name, opening, close)
         self._range(opening + 1, close, bound, depth, False)
         return ANY, close + 1
+
+    def _grows(self, name: Token, opening: int, close: int) -> None:
+        given = self._arguments(opening, close)
+        if name.text not in ("replace", "join") or not given:
+            return
+        first, last = given[-1]
+        if name.text == "replace" and len(given) == 3:  # its last value says how often
+            first, last = given[1]
+        token = self.found[first]
+        self.scan.growth.append(len(token.text) if first == last and token.kind == "string" else None)
 
     def _no_member(self, name: Token) -> None:
         if name.text in MACROS:
