@@ -135,7 +135,7 @@ TABLE: tuple[Setting, ...] = (
             "Comma-separated keys, base64 of 32 bytes: the first seals, all open. With SQLite made in var/secret.key.", _keys),
     Setting("TIEBACK_PUBLIC_URL", "", "The address at which Procore reaches us; https, or http with a custom connector.", _url),
     Setting("TIEBACK_BIND", "127.0.0.1:8000", "host:port of the public door.", _bind),
-    Setting("TIEBACK_CONSOLE_BIND", "127.0.0.1:8001", "host:port of the console, which does not exist yet.", _bind),
+    Setting("TIEBACK_CONSOLE_BIND", "127.0.0.1:8001", "host:port of the console, where it is a process of its own.", _bind),
     Setting("TIEBACK_BEHIND_PROXY", "0", "1 when a proxy that buffers requests and ends TLS stands in front.", _flag),
     Setting("TIEBACK_FILES_ROOT", "./var/files", "The one folder that file actions write below.", Path),
     Setting("TIEBACK_RETENTION_DAYS", "30", "Days that finished work is kept; nothing is purged yet.", _number(1, 3650)),

@@ -1,6 +1,6 @@
 """One supervised process: `python -m console.child ROLE COMMAND...`.
 
-Roles: `all` (door, console, worker threads and relay in one process), `web`, `worker`, `relay`.
+Roles: `all` (door, console, worker threads and relay in one process), `web`, `console`, `worker`, `relay`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from config.errors import ConfigError, TiebackError
 from console.supervise import listen, take_over, watch_parent
 
 log = logging.getLogger("tieback.child")
+
+CONSOLE_THREADS = 16
 
 
 def main(role: str, command: list[str]) -> int:
@@ -63,7 +65,7 @@ class _Process:
         parent = os.getppid()
         whole = Whole(self._settings, self._role)
         whole.start()
-        close_door = self._serve(whole) if self._role in ("all", "web") else None
+        close_door = self._serve(whole) if self._role in ("all", "web", "console") else None
         watch_parent(self._lost_supervisor, parent)
         self._stop.wait()
         if close_door is not None:
@@ -74,19 +76,21 @@ class _Process:
         return 0
 
     def _serve(self, whole: Any) -> Callable[[], None]:
-        """Open the door; what is returned closes it when everything begun is answered."""
-        from webhook.app import close, create_app
+        """Open the door, the console or both; what is returned closes them when everything begun is answered."""
+        from console.serving import applications
         from webhook.serve import Server
 
-        app = create_app(whole.engine, whole.box, whole.doorbell, self._settings)
+        app, close = applications(whole, self._settings, self._role)
         # Kept open after the door is closed: a child that becomes the supervisor hands it on.
-        self._sock = listen(self._settings.bind, "TIEBACK_BIND")
-        server = Server(app, self._sock, self._settings)
+        console = self._role == "console"
+        bind = self._settings.console_bind if console else self._settings.bind
+        self._sock = listen(bind, "TIEBACK_CONSOLE_BIND" if console else "TIEBACK_BIND")
+        server = Server(app, self._sock, self._settings, **({"threads": CONSOLE_THREADS} if console else {}))
         server.start()
 
         def close_door() -> None:
             server.stop()
-            close(app)
+            close()
 
         return close_door
 

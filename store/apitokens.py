@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -26,6 +27,12 @@ def allows(db: Connection, token: str, scope: str) -> str | None:
     """The token's name when it is valid and has this scope."""
     row = db.execute(select(ApiToken.__table__).where(ApiToken.digest == _digest(token), ApiToken.revoked_at.is_(None))).first()
     return row.name if row is not None and scope in row.scopes else None
+
+
+def find(db: Connection, token: str) -> Any | None:
+    """A valid token's `name` and `scopes`."""
+    valid = (ApiToken.digest == _digest(token), ApiToken.revoked_at.is_(None))
+    return db.execute(select(ApiToken.id, ApiToken.name, ApiToken.scopes, ApiToken.used_at).where(*valid)).first()
 
 
 def revoke(db: Connection, name: str) -> bool:

@@ -42,6 +42,13 @@ def last_reason(db: Connection, verb: str, subject: str) -> tuple[str, str]:
     return ("", "") if row is None else (str(row.actor), str((row.detail or {}).get("reason") or "no reason was given"))
 
 
+def found(db: Connection, limit: int, before: int | None = None, **asked: str | None) -> list[Any]:
+    """Newest first; `asked`: actor, verb, subject, each a part of the text."""
+    wanted = select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)
+    parts = [getattr(Audit, name).contains(text, autoescape=True) for name, text in asked.items() if text]
+    return list(db.execute(wanted.where(*parts, *([Audit.id < before] if before is not None else []))))
+
+
 def _link(last: str, values: dict[str, Any]) -> str:
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256((last + text).encode()).hexdigest()

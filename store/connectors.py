@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -100,6 +100,12 @@ def get(db: Connection, name: str) -> Any | None:
 
 def every(db: Connection) -> list[Any]:
     return list(db.execute(select(Connector.__table__).where(Connector.state != "removed").order_by(Connector.name)))
+
+
+def of_companies(db: Connection, companies: Collection[str]) -> list[str]:
+    """The names of connectors that lead to one of these companies, removed ones among them: their history has an owner too."""
+    rows = db.execute(select(Connector.name, Connector.config))
+    return [row.name for row in rows if str(row.config.get("company_id")) in companies]
 
 
 def set_state(db: Connection, name: str, state: str, reason: str | None) -> None:

@@ -140,3 +140,9 @@ def set_state(db: Connection, name: str, state: str) -> bool:
         Automation.name == name, Automation.state.in_(("active", "paused")), Automation.state != state
     )
     return db.execute(other.values(state=state)).rowcount == 1
+
+
+def versions(db: Connection, name: str) -> list[Any]:
+    """Every text that was ever in force under this name, the newest first, without the texts."""
+    columns = (Version.id, Version.hash, Version.file, Version.created_at)
+    return list(db.execute(select(*columns).where(Version.automation == name).order_by(Version.id.desc())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -161,11 +161,14 @@ def states(db: Connection, import_id: int, resource: str | None = None, project_
     return {state: count for state, count in db.execute(wanted)}  # noqa: C416 (rows, not tuples)
 
 
-def listed(db: Connection, *, limit: int, connector: str | None = None, state: str | None = None) -> list[Any]:
-    """Imports, newest first."""
-    only = [Import.connector == connector] if connector else []
-    only += [Import.state == state] if state else []
-    return list(db.execute(select(Import.__table__).where(*only).order_by(Import.id.desc()).limit(limit)))
+def listed(
+    db: Connection, *, limit: int, connector: str | None = None, state: str | None = None, only: Collection[str] | None = None
+) -> list[Any]:
+    """Imports, newest first. `only` names the connectors that may be seen."""
+    same = [Import.connector == connector] if connector else []
+    same += [Import.state == state] if state else []
+    same += [Import.connector.in_(sorted(only))] if only is not None else []
+    return list(db.execute(select(Import.__table__).where(*same).order_by(Import.id.desc()).limit(limit)))
 
 
 def unavailable(db: Connection, connector: str, project_id: str, resource: str, reason: str, for_s: float) -> None:

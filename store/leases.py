@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, true, update
 
 from config.errors import LostLease
+from store.lanes import lane_is_open
 from store.models import Fetch, Import, Run, Timer
 from store.types import now
 
@@ -42,7 +43,7 @@ def claim_many(db: Connection, work: Work, ids: list[int], holder: str, *conditi
     """Take those of the waiting rows that the conditions allow, each with a fence of its own, in the order of their ids."""
     rows = db.execute(
         update(work)
-        .where(work.id.in_(ids), work.state == "waiting", *conditions)
+        .where(work.id.in_(ids), work.state == "waiting", _lane_is_open(work), *conditions)
         .values(
             state="running", fence=work.fence + 1, attempt=work.attempt + 1, holder=holder, lease_until=now(LEASE_S), rung_at=None
         )
@@ -126,7 +127,7 @@ def to_ring(db: Connection, work: Work, *, limit: int, grace_s: float, again_aft
     """
     due = (
         select(work.id)
-        .where(work.state == "waiting", work.run_after <= now(-grace_s))
+        .where(work.state == "waiting", work.run_after <= now(-grace_s), _lane_is_open(work))
         .where(or_(work.rung_at.is_(None), work.rung_at < now(-again_after_s)))
         .order_by(work.id)
         .limit(limit)
@@ -141,14 +142,18 @@ def to_ring(db: Connection, work: Work, *, limit: int, grace_s: float, again_aft
 
 def anything_due(db: Connection, work: Work) -> bool:
     """A cheap look before `to_ring` or `reap`: is there a due or an expired row?"""
-    due = (work.state == "waiting") & (work.run_after <= now())
+    due = (work.state == "waiting") & (work.run_after <= now()) & _lane_is_open(work)
     expired = (work.state == "running") & (work.lease_until < now())
     return db.scalar(select(work.id).where(or_(due, expired)).limit(1)) is not None
 
 
 def oldest_due_s(db: Connection, work: Work) -> float:
-    """How many seconds the longest-waiting due row has been due; 0 when none is."""
-    oldest, here = db.execute(
-        select(work.run_after, now()).where(work.state == "waiting", work.run_after <= now()).order_by(work.run_after).limit(1)
-    ).first() or (None, None)
+    """How many seconds the longest-waiting due row of an open lane has been due; 0 when none is."""
+    due = (work.state == "waiting", work.run_after <= now(), _lane_is_open(work))
+    oldest, here = db.execute(select(work.run_after, now()).where(*due).order_by(work.run_after).limit(1)).first() or (None, None)
     return 0.0 if oldest is None or here is None else max(0.0, (here - oldest).total_seconds())
+
+
+def _lane_is_open(work: Work) -> ColumnElement[bool]:
+    """Our own chores (timers) are no lane's work: hooks are kept in order while a person holds everything else."""
+    return true() if work is Timer else lane_is_open(work.lane)

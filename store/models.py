@@ -14,6 +14,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base as Base
 from store.base import Leased, Text64, Text200
+from store.models_console import Attempt as Attempt
+from store.models_console import Cause as Cause
+from store.models_console import Pause as Pause
+from store.models_console import Session as Session
+from store.models_console import User as User
 from store.models_effects import HookPlan as HookPlan
 from store.models_effects import OwnWrite as OwnWrite
 from store.models_effects import Spent as Spent
@@ -228,6 +233,8 @@ class Run(Leased, Base):
               sqlite_where=text("overlap_key IS NOT NULL"), postgresql_where=text("overlap_key IS NOT NULL")),
         Index("ix_tieback_runs_throttle", "automation", "throttle_key", "entered_at",
               sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
+        Index("ix_tieback_runs_state", "state", "id"),
+        Index("ix_tieback_runs_finished", "finished_at"),
     )  # fmt: skip
 
 
@@ -265,7 +272,7 @@ class Effect(Base):
     response: Mapped[Any | None] = mapped_column(Json)
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     settled_at: Mapped[dt.datetime | None]
-    __table_args__ = (Index("ix_tieback_effects_target", "target", "id"),)
+    __table_args__ = (Index("ix_tieback_effects_target", "target", "id"), Index("ix_tieback_effects_state", "state", "id"))
 
 
 class Timer(Leased, Base):

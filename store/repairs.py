@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -29,9 +29,10 @@ def finish(db: Connection, id: int, **values: Any) -> None:
     db.execute(delete(Repair).where(Repair.connector == row.connector, Repair.kind == row.kind, *nothing, Repair.id < id))
 
 
-def listed(db: Connection, *, limit: int, connector: str | None = None) -> list[Any]:
-    """Looks, newest first."""
+def listed(db: Connection, *, limit: int, connector: str | None = None, only: Collection[str] | None = None) -> list[Any]:
+    """Looks, newest first. `only` names the connectors that may be seen."""
     wanted = select(Repair.__table__).order_by(Repair.id.desc()).limit(limit)
+    wanted = wanted if only is None else wanted.where(Repair.connector.in_(sorted(only)))
     return list(db.execute(wanted if connector is None else wanted.where(Repair.connector == connector)))
 
 

@@ -15,8 +15,9 @@ from console.cli.ending import ended
 from console.cli.family import Family
 
 COMMANDS = {
-    "up": ("running:up", "Run everything in one place: door, workers and relay."),
+    "up": ("running:up", "Run everything in one place: door, console, workers and relay."),
     "web": ("running:web", "Run the public door only."),
+    "console": ("running:console", "Run the console only: pages and JSON API."),
     "worker": ("running:worker", "Run worker processes only."),
     "relay": ("running:relay", "Run the relay only: it loads the site, rings again and takes back lost work."),
     "simulator": ("running:simulator", "Run a pretend Procore."),
@@ -35,6 +36,7 @@ COMMANDS = {
     "queue": ("queue:queue", "Work that waits."),
     "quota": ("quota:quota", "What is left of Procore's rate limits."),
     "tokens": ("tokens:tokens", "Bearer tokens for other programs."),
+    "users": ("users:users", "Who may use the console."),
     "audit": ("audit:audit", "Who changed what."),
     "doctor": ("doctor:doctor", "Look at everything; say what is wrong and how to mend it."),
     "demo": ("demo:demo", "Show the whole path with a pretend Procore."),

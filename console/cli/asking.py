@@ -53,16 +53,16 @@ def _projects(text: str | None) -> str | list[str] | None:
     return text if text in (None, "all") else [part.strip() for part in str(text).split(",") if part.strip()]
 
 
-def read_secret(path: str) -> Secret:
+def read_secret(path: str, what: str = "client secret", option: str = "--client-secret-file") -> Secret:
     """The one line of a file, or of stdin for `-`. Raises: ConfigError when there is nothing to read."""
     try:
         text = sys.stdin.read(LONGEST_SECRET) if path == "-" else Path(path).read_text("utf-8")[:LONGEST_SECRET]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"the secret file {path} cannot be read ({reason}). Check --client-secret-file.") from None
+        raise ConfigError(f"the secret file {path} cannot be read ({reason}). Check {option}.") from None
     lines = text.strip().splitlines()
     if len(lines) != 1:
-        raise ConfigError(f"{'stdin' if path == '-' else path} holds {len(lines)} lines; the client secret is exactly one.")
+        raise ConfigError(f"{'stdin' if path == '-' else path} holds {len(lines)} lines; the {what} is exactly one.")
     return Secret(lines[0].strip())
 
 
@@ -71,6 +71,13 @@ def secret() -> Secret:
     if not sys.stdin.isatty():
         return Secret(ask("Client secret"))
     return Secret(str(click.prompt("Client secret (hidden)", hide_input=True, err=True)).strip())
+
+
+def password(path: str | None) -> Secret:
+    """From a file or stdin, else typed twice at a terminal."""
+    if path is not None or not sys.stdin.isatty():
+        return read_secret(path or "-", "password", "--password-file")
+    return Secret(str(click.prompt("Password (hidden)", hide_input=True, confirmation_prompt=True, err=True)))
 
 
 def choose(question: str, choices: Sequence[str]) -> str:

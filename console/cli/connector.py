@@ -10,10 +10,9 @@ from config.errors import ConfigError
 from console.cli import adding, asking
 from console.cli.family import Family
 from console.cli.output import json_option, listing, listing_options, safe, say, show_json, shown
-from console.verbs import connected, hooking, parting
-from console.verbs.at_hand import AtHand, at_hand
+from console.verbs import connected, parting, proving
+from console.verbs.at_hand import at_hand
 from console.verbs.connecting import green
-from workers import validating
 
 COLUMNS = {
     "NAME": "name",
@@ -89,19 +88,12 @@ def show(name: str, as_json: bool) -> None:
 def validate(name: str, as_json: bool) -> int:
     """Check a connection field by field: ok, not yet, or wrong and the mend. Exit 1 when something is wrong."""
     with at_hand() as here:
-        checks = _validated(here, name)
+        checks = proving.validate(here, name)
     if as_json:
         show_json([vars(check) for check in checks])
     else:
         adding.show_checks([vars(check) for check in checks])
     return 0 if green(checks) else 1
-
-
-def _validated(here: AtHand, name: str) -> list[Any]:
-    connected.existing(here, name)
-    with hooking.Loading(here) as loading:
-        log = loading.calls
-        return validating.check(here.engine, here.box, here.settings, loading.loaded, name, log=log, actor=here.actor)
 
 
 @connector.command()

@@ -25,13 +25,22 @@ from store.session import explain, open_engine
 _MISSING = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 
 
+class NotThere(ConfigError):
+    """What was asked for does not exist, or is not shown to who asks."""
+
+
 @dataclass(frozen=True, eq=False)
 class AtHand:
-    """`actor` stands in the audit, such as `cli:ana`."""
+    """`actor` stands in the audit, such as `cli:ana`. `only` names the connectors that they may see; None: all."""
 
     settings: Settings
     engine: Engine
     actor: str
+    only: frozenset[str] | None = None
+
+    def sees(self, connector: str) -> bool:
+        """Whether what belongs to this connector may be shown and touched."""
+        return self.only is None or connector in self.only
 
     @cached_property
     def box(self) -> Box:

@@ -9,19 +9,19 @@ import yaml
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
-from console.verbs.at_hand import AtHand
-from store import audit, connectors, definitions
+from console.verbs.at_hand import AtHand, NotThere
+from store import audit, board, connectors, definitions, projects, unavailable
 from store.session import reading, writing
 
 
 def existing(here: AtHand, name: str) -> Any:
-    """The row of a connector. Raises: ConfigError when there is none."""
+    """The row of a connector. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         row = connectors.get(db, name)
-        names = [one.name for one in connectors.every(db)]
-    if row is None or row.state == "removed":
+        names = [one.name for one in connectors.every(db) if here.sees(one.name)]
+    if row is None or row.state == "removed" or not here.sees(name):
         mend = did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "; add one: tieback connector add")
-        raise ConfigError(f'there is no connector "{name}"{mend}')
+        raise NotThere(f'there is no connector "{name}"{mend}')
     return row
 
 
@@ -47,13 +47,24 @@ def set_state(here: AtHand, name: str, state: str, reason: str | None) -> None:
 
 def listed(here: AtHand) -> list[dict[str, Any]]:
     with reading(here.engine) as db:
-        return [_shown(row) for row in connectors.every(db)]
+        return [_shown(row) for row in connectors.every(db) if here.sees(row.name)]
 
 
 def shown(here: AtHand, name: str) -> dict[str, Any]:
     """One connector with its definition and last verdict; never a secret."""
     row = existing(here, name)
     return {**_shown(row), "config": row.config, "verdict": row.verdict}
+
+
+def around(here: AtHand, name: str) -> dict[str, Any]:
+    """Its projects, where it has no access now, and when Procore last spoke. Raises: NotThere."""
+    existing(here, name)
+    with reading(here.engine) as db:
+        return {
+            "projects": [dict(row._mapping) for row in projects.every(db, name)],
+            "unavailable": [dict(row._mapping) for row in unavailable.listed(db, name)],
+            "last_delivery_at": board.last_deliveries(db, [name]).get(name),
+        }
 
 
 def exported(here: AtHand, name: str) -> str:

@@ -13,7 +13,7 @@ from config.errors import ConfigError, LostLease, Permanent
 from connectors import parents, quota
 from connectors.catalogue import Resource
 from console.verbs import connecting
-from console.verbs.at_hand import AtHand
+from console.verbs.at_hand import AtHand, NotThere
 from store import audit, calls, imports, leases
 from store.models import Import
 from store.session import reading, writing
@@ -194,8 +194,8 @@ def row(here: AtHand, id: int) -> dict[str, Any]:
     """An import as it is now, with the database's time as `now_there`. Raises: ConfigError when there is none."""
     with reading(here.engine) as db:
         found = imports.get(db, id)
-    if found is None:
-        raise ConfigError(f"there is no import {id}. List them: tieback imports list")
+    if found is None or not here.sees(found.connector):
+        raise NotThere(f"there is no import {id}. List them: tieback imports list")
     return dict(found._mapping)
 
 
@@ -213,7 +213,7 @@ def shown(here: AtHand, id: int) -> dict[str, Any]:
 def listed(here: AtHand, limit: int, connector: str | None, state: str | None) -> list[dict[str, Any]]:
     """Imports, newest first, with what they did in all."""
     with reading(here.engine) as db:
-        rows = [dict(row._mapping) for row in imports.listed(db, limit=limit, connector=connector, state=state)]
+        rows = [dict(row._mapping) for row in imports.listed(db, limit=limit, connector=connector, state=state, only=here.only)]
     return [{**row, **total(row["counts"] or {})} for row in rows]
 
 

@@ -46,7 +46,7 @@ def listed(here: AtHand, name: str | None, limit: int) -> list[Dict]:
     if name is not None:
         hooking.names(here, name)
     with reading(here.engine) as db:
-        rows = [dict(row._mapping) for row in repairs.listed(db, limit=limit, connector=name)]
+        rows = [dict(row._mapping) for row in repairs.listed(db, limit=limit, connector=name, only=here.only)]
     return [_shown(here, row) for row in rows]
 
 

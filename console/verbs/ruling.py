@@ -8,8 +8,8 @@ from config import yamlfile
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from connectors import catalogue
-from console.verbs.at_hand import AtHand
-from store import definitions
+from console.verbs.at_hand import AtHand, NotThere
+from store import audit, definitions
 from store.session import reading
 
 Dict = dict[str, Any]
@@ -29,6 +29,19 @@ def apply(here: AtHand) -> list[str]:
 def listed(here: AtHand) -> list[Dict]:
     with reading(here.engine) as db:
         return [_shown(row) for row in definitions.every(db)]
+
+
+def shown(here: AtHand, name: str) -> Dict:
+    """One automation with its text, every version there was, and who paused it. Raises: NotThere."""
+    with reading(here.engine) as db:
+        rows = {row.name: row for row in definitions.every(db)}
+        if name not in rows:
+            raise NotThere(f'there is no automation "{name[:80]}"{did_you_mean(name, rows) or "."}')
+        versions = [dict(row._mapping) for row in definitions.versions(db, name)]
+        last = audit.found(db, 1, verb="automation paused", subject=name) if rows[name].state == "paused" else []
+    row = rows[name]
+    paused = {"by": last[0].actor, "at": last[0].at, "reason": (last[0].detail or {}).get("reason")} if last else None
+    return {**_shown(row), "source": row.source or "", "versions": versions, "in_force": row.state, "paused": paused}
 
 
 def _shown(row: Any) -> Dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from config.errors import ConfigError
-from console.verbs.at_hand import AtHand
+from console.verbs.at_hand import AtHand, NotThere
 from store import approvals, audit, runs
 from store.session import writing
 from workers import finishing
@@ -14,7 +14,7 @@ from workers import finishing
 def retry(here: AtHand, id: int) -> None:
     """Make a failed, parked or cancelled run due again. Raises: ConfigError when it is in another state."""
     with writing(here.engine) as db:
-        state = _state(db, id)
+        state = _state(here, db, id)
         if not runs.again(db, id):
             raise ConfigError(f"run {id} is {state}; only one that is failed, parked or cancelled can be tried again.")
         audit.note(db, here.actor, "run retried", str(id))
@@ -26,7 +26,7 @@ def cancel(here: AtHand, id: int, reason: str) -> None:
     Raises: ConfigError when it is finished.
     """
     with writing(here.engine) as db:
-        state = _state(db, id)
+        state = _state(here, db, id)
         if not runs.cancel(db, id, reason):
             raise ConfigError(f"run {id} is {state} already; there is nothing left to cancel.")
         approvals.end_with_run(db, id)
@@ -36,8 +36,8 @@ def cancel(here: AtHand, id: int, reason: str) -> None:
         audit.note(db, here.actor, "run cancelled", str(id), {"reason": reason})
 
 
-def _state(db: Connection, id: int) -> str:
+def _state(here: AtHand, db: Connection, id: int) -> str:
     row = runs.get(db, id)
-    if row is None:
-        raise ConfigError(f"there is no run {id}. List them: tieback runs list")
+    if row is None or not here.sees(row.connector):
+        raise NotThere(f"there is no run {id}. List them: tieback runs list")
     return str(row.state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.errors import ConfigError
-from console.verbs.at_hand import AtHand
+from console.verbs.at_hand import AtHand, NotThere
 from store import audit, runs
 from store.session import writing
 
@@ -18,7 +18,7 @@ def settle(here: AtHand, id: int, outcome: str, note: str = "", answer: Any = No
 
     `applied`: it happened; the run goes on behind it, with `answer` (JSON) as what the far end said. `not applied`: it did
     not; the run makes it again. `give up`: it is not made again, and the run ends.
-    Raises: ConfigError when there is no such effect, nothing is in doubt, or its run is at work.
+    Raises: NotThere, ConfigError when nothing is in doubt, or its run is at work.
     """
     if outcome not in OUTCOMES:
         raise ConfigError(f'"{outcome[:40]}" is no outcome. Say one of: {", ".join(OUTCOMES)}')
@@ -26,12 +26,12 @@ def settle(here: AtHand, id: int, outcome: str, note: str = "", answer: Any = No
         raise ConfigError("an answer belongs to what was applied. Leave it out.")
     with writing(here.engine) as db:
         effect = runs.effect(db, id)
-        if effect is None:
-            raise ConfigError(f"there is no effect {id}. List them: tieback effects list --state uncertain")
+        run = runs.get(db, effect.run_id) if effect is not None else None
+        if effect is None or run is None or not here.sees(run.connector):
+            raise NotThere(f"there is no effect {id}. List them: tieback effects list --state uncertain")
         if effect.state not in ("intent", "uncertain"):
             raise ConfigError(f"effect {id} is {effect.state} already; only one that is in doubt can be settled.")
-        run = runs.get(db, effect.run_id)
-        if run is not None and run.state == "running":
+        if run.state == "running":
             raise ConfigError(f"run {run.id} is at work on it right now. Wait until it has ended.")
         said = {"settled_by": here.actor, "note": note[:1000]}
         runs.settle(db, effect.effect_key, "applied" if outcome == APPLIED else "failed", said if answer is None else answer)

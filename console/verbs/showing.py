@@ -6,7 +6,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
-from console.verbs.at_hand import AtHand
+from console.verbs.at_hand import AtHand, NotThere
 from store import definitions, listings, records, runs
 from store import events as kept_events
 from store.session import reading
@@ -25,22 +25,22 @@ def deliveries(here: AtHand, *, limit: int, state: str | None = None, connector:
 
 
 def event(here: AtHand, id: int) -> Dict:
-    """The event with the delivery that brought it and the runs it set off. Raises: ConfigError when there is none."""
+    """The event with the delivery that brought it and the runs it set off. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         found = listings.event(db, id)
-        if found is None:
-            raise ConfigError(f"there is no event {id}. List them: tieback events list")
+        if found is None or not here.sees(found["connector"]):
+            raise NotThere(f"there is no event {id}. List them: tieback events list")
         found["delivery"] = listings.delivery(db, found["delivery_id"]) if found["delivery_id"] else None
         found["runs"] = listings.runs(db, limit=1000, event_id=id)
     return found
 
 
 def delivery(here: AtHand, id: int) -> Dict:
-    """The delivery as it came, with the events it brought. Raises: ConfigError when there is none."""
+    """The delivery as it came, with the events it brought. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         found = listings.delivery(db, id)
-        if found is None:
-            raise ConfigError(f"there is no delivery {id}. List them: tieback deliveries list")
+        if found is None or not here.sees(found["connector"]):
+            raise NotThere(f"there is no delivery {id}. List them: tieback deliveries list")
         return {**found, "events": [dict(row._mapping) for row in kept_events.of_delivery(db, id)]}
 
 
@@ -50,11 +50,11 @@ def run_list(here: AtHand, *, limit: int, **only: Any) -> list[Dict]:
 
 
 def run(here: AtHand, id: int) -> Dict:
-    """The run with event, version, copies, steps, calls and effects. Raises: ConfigError when there is none."""
+    """The run with event, version, copies, steps, calls and effects. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         found = listings.run(db, id)
-        if found is None:
-            raise ConfigError(f"there is no run {id}. List them: tieback runs list")
+        if found is None or not here.sees(found["connector"]):
+            raise NotThere(f"there is no run {id}. List them: tieback runs list")
         version = definitions.version(db, found["version_id"])
         return {
             **found,

@@ -22,7 +22,8 @@ def windows(here: AtHand, connector: str | None = None) -> list[Dict]:
     Raises: ConfigError when there is none of that name.
     """
     with reading(here.engine) as db:
-        names = sorted({row.name for row in connectors.every(db) if row.state != "removed"} | set(quota.connectors(db)))
+        known = {row.name for row in connectors.every(db) if row.state != "removed"} | set(quota.connectors(db))
+        names = sorted(name for name in known if here.sees(name))
         made = quota.calls_of_last_hour(db)
     if connector is not None and connector not in names:
         raise ConfigError(f'there is no connector "{connector}"{did_you_mean(connector, names) or "."}')

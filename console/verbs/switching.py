@@ -6,7 +6,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
-from console.verbs.at_hand import AtHand
+from console.verbs.at_hand import AtHand, NotThere
 from store import audit, definitions, switch
 from store.session import reading, writing
 
@@ -49,7 +49,7 @@ def _set(here: AtHand, name: str, state: str, detail: dict[str, Any] | None) -> 
     with writing(here.engine) as db:
         names = {row.name: row.state for row in definitions.every(db)}
         if name not in names:
-            raise ConfigError(
+            raise NotThere(
                 f'there is no automation "{name[:80]}"{did_you_mean(name, names) or "."} List them: tieback rules list'
             )
         if not definitions.set_state(db, name, state):

@@ -22,7 +22,7 @@ from tests.console.conftest import Pretend, Tieback
 from tests.security.conftest import leaks
 
 # They stay until they are stopped; their logs are read in test_r39_processes.
-STAY = {"up", "web", "worker", "relay", "simulator", "demo"}
+STAY = {"up", "web", "console", "worker", "relay", "simulator", "demo"}
 # What its arguments may be; whatever is not named here is given the connector's name.
 WORDS = {
     "id": "1",

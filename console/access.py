@@ -1,0 +1,163 @@
+"""Who may do what: one table of every route, with the least role and how far it reaches. What is not here does not exist.
+
+`reach` says which companies a route is about: `own` shows a person of some companies only what is theirs, `whole` is about
+the installation as one and is for those who have all companies, `self` is about the one who asks, `open` needs nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Role = Literal["viewer", "operator", "admin"]
+Reach = Literal["open", "self", "own", "whole"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
+# The scopes of API tokens, and the role that each stands for.
+SCOPES: Mapping[str, Role] = {"read": "viewer", "operate": "operator", "admin": "admin"}
+
+
+@dataclass(frozen=True)
+class Access:
+    """`method` and `rule` are what the route is registered with."""
+
+    method: str
+    rule: str
+    role: Role
+    reach: Reach
+
+    @property
+    def changes(self) -> bool:
+        return self.method not in ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks. `companies` None: all of them. `session` is the digest of a browser's session, None for a token."""
+
+    name: str
+    role: Role
+    companies: frozenset[str] | None
+    user_id: int | None = None
+    session: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """As it stands in the audit."""
+        return f"{'token' if self.user_id is None else 'user'}:{self.name}"
+
+    def may(self, endpoint: str) -> bool:
+        """Whether this one may use a route, whatever it is about. Unknown routes are for nobody."""
+        access = TABLE.get(endpoint)
+        if access is None:
+            return False
+        if access.reach == "whole" and self.companies is not None:
+            return False
+        if access.reach == "self" and self.user_id is None:
+            return False
+        return ROLES.index(self.role) >= ROLES.index(access.role)
+
+
+def _table(lines: str) -> dict[str, Access]:
+    found: dict[str, Access] = {}
+    for line in lines.strip().splitlines():
+        endpoint, method, rule, role, reach = line.split()
+        assert role in ROLES, line
+        assert reach in get_args(Reach), line
+        assert endpoint not in found, line
+        found[endpoint] = Access(method, rule, role, reach)  # type: ignore[arg-type]
+    return found
+
+
+TABLE: Mapping[str, Access] = _table("""
+static                GET   /static/<path:filename>                   viewer    open
+health.alive          GET   /healthz                                  viewer    open
+health.ready          GET   /readyz                                   viewer    open
+sign_in.form          GET   /sign-in                                  viewer    open
+sign_in.submit        POST  /sign-in                                  viewer    open
+first.form            GET   /first                                    viewer    open
+first.submit          POST  /first                                    viewer    open
+sign_in.out           POST  /sign-out                                 viewer    self
+account.show          GET   /account                                  viewer    self
+account.password      POST  /account/password                         viewer    self
+account.factor        POST  /account/second-factor                    viewer    self
+account.revoke        POST  /account/sessions                         viewer    self
+overview.show         GET   /                                         viewer    own
+find.go               GET   /find                                     viewer    own
+runs.list             GET   /runs                                     viewer    own
+runs.show             GET   /runs/<id:id>                             viewer    own
+runs.retry            POST  /runs/<id:id>/retry                       operator  own
+runs.cancel           POST  /runs/<id:id>/cancel                      operator  own
+events.list           GET   /events                                   viewer    own
+events.show           GET   /events/<id:id>                           viewer    own
+deliveries.list       GET   /deliveries                               viewer    own
+deliveries.show       GET   /deliveries/<id:id>                       viewer    own
+records.show          GET   /records/<connector>/<resource>/<id>      viewer    own
+failures.list         GET   /failures                                 viewer    own
+failures.mark         POST  /failures/<cause>/mark                    operator  whole
+failures.retry        POST  /failures/<cause>/retry                   operator  own
+effects.list          GET   /effects                                  viewer    own
+effects.settle        POST  /effects/<id:id>/settle                   operator  own
+connectors.list       GET   /connectors                               viewer    own
+connectors.show       GET   /connectors/<name>                        viewer    own
+connectors.pause      POST  /connectors/<name>/pause                  operator  own
+connectors.resume     POST  /connectors/<name>/resume                 operator  own
+connectors.validate   POST  /connectors/<name>/validate               operator  own
+connectors.hooks      POST  /connectors/<name>/hooks                  operator  own
+connectors.export     GET   /connectors/<name>/export                 admin     own
+connectors.remove     POST  /connectors/<name>/remove                 admin     whole
+wizard.show           GET   /add-connector                            admin     whole
+wizard.connect        POST  /add-connector/connect                    admin     whole
+wizard.company        POST  /add-connector/company                    admin     whole
+wizard.add            POST  /add-connector/add                        admin     whole
+wizard.leave          POST  /add-connector/leave                      admin     whole
+automations.list      GET   /automations                              viewer    whole
+automations.show      GET   /automations/<name>                       viewer    whole
+automations.pause     POST  /automations/<name>/pause                 operator  whole
+automations.resume    POST  /automations/<name>/resume                operator  whole
+queues.show           GET   /queues                                   viewer    whole
+queues.pause          POST  /queues/<lane>/pause                      operator  whole
+queues.resume         POST  /queues/<lane>/resume                     operator  whole
+data.list             GET   /data                                     viewer    own
+data.table            GET   /data/<name>                              viewer    own
+data.export           GET   /data/<name>/export.csv                   viewer    own
+imports.list          GET   /imports                                  viewer    own
+imports.show          GET   /imports/<id:id>                          viewer    own
+imports.start         POST  /imports                                  operator  own
+imports.cancel        POST  /imports/<id:id>/cancel                   operator  own
+repairs.list          GET   /repairs                                  viewer    own
+audit.list            GET   /audit                                    viewer    whole
+users.list            GET   /users                                    admin     whole
+users.add             POST  /users                                    admin     whole
+users.change          POST  /users/<name>/change                      admin     whole
+users.remove          POST  /users/<name>/remove                      admin     whole
+users.revoke          POST  /users/<name>/sessions                    admin     whole
+tokens.add            POST  /tokens                                   admin     whole
+tokens.revoke         POST  /tokens/<name>/revoke                     admin     whole
+settings.show         GET   /settings                                 operator  whole
+api.openapi           GET   /api/v1/openapi.json                      viewer    open
+api.overview          GET   /api/v1/overview                          viewer    own
+api.runs              GET   /api/v1/runs                              viewer    own
+api.run               GET   /api/v1/runs/<id:id>                      viewer    own
+api.run_retry         POST  /api/v1/runs/<id:id>/retry                operator  own
+api.run_cancel        POST  /api/v1/runs/<id:id>/cancel               operator  own
+api.events            GET   /api/v1/events                            viewer    own
+api.event             GET   /api/v1/events/<id:id>                    viewer    own
+api.deliveries        GET   /api/v1/deliveries                        viewer    own
+api.failures          GET   /api/v1/failures                          viewer    own
+api.effects           GET   /api/v1/effects                           viewer    own
+api.effect_settle     POST  /api/v1/effects/<id:id>/settle            operator  own
+api.connectors        GET   /api/v1/connectors                        viewer    own
+api.connector         GET   /api/v1/connectors/<name>                 viewer    own
+api.connector_pause   POST  /api/v1/connectors/<name>/pause           operator  own
+api.connector_resume  POST  /api/v1/connectors/<name>/resume          operator  own
+api.automations       GET   /api/v1/automations                       viewer    whole
+api.automation_pause  POST  /api/v1/automations/<name>/pause          operator  whole
+api.automation_resume POST  /api/v1/automations/<name>/resume         operator  whole
+api.queues            GET   /api/v1/queues                            viewer    whole
+api.queue_pause       POST  /api/v1/queues/<lane>/pause               operator  whole
+api.queue_resume      POST  /api/v1/queues/<lane>/resume              operator  whole
+api.imports           GET   /api/v1/imports                           viewer    own
+api.repairs           GET   /api/v1/repairs                           viewer    own
+api.audit             GET   /api/v1/audit                             viewer    whole
+""")

@@ -1,0 +1,212 @@
+"""What each route of the API takes and gives: read by the views, which refuse what is not here, and by the OpenAPI document."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Reason = Annotated[str, Field(max_length=500, description="Why, for those who look later.")]
+Moment = dt.datetime | None
+
+
+class Wish(BaseModel):
+    """A body that was sent. A field that is not named here is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(Wish):
+    """No field at all."""
+
+
+class WithReason(Wish):
+    reason: Reason = ""
+
+
+class PauseLane(Wish):
+    reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it paused.")]
+    hours: Annotated[float, Field(gt=0, le=336, description="It ends by itself after so many hours.")] | None = None
+
+
+class PauseAutomation(Wish):
+    reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it paused.")]
+
+
+class Settle(Wish):
+    outcome: Literal["applied", "not applied", "give up"]
+    note: Annotated[str, Field(max_length=1000, description="What was seen at the far end.")] = ""
+
+
+class Given(BaseModel):
+    """What is answered; more fields may come."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Run(Given):
+    id: int
+    automation: str
+    state: str
+    stage: str
+    connector: str
+    lane: str
+    event_id: int
+    reason: str | None
+    error: dict[str, Any] | None
+    created_at: dt.datetime
+    started_at: Moment
+    finished_at: Moment
+
+
+class Event(Given):
+    id: int
+    connector: str
+    state: str
+    source: str
+    action: str
+    resource_name: str
+    resource_id: str
+    reason: str | None
+    created_at: dt.datetime
+
+
+class Delivery(Given):
+    id: int
+    connector: str
+    state: str
+    reason: str | None
+    received_at: dt.datetime
+
+
+class Effect(Given):
+    id: int
+    state: str
+    policy: str
+    target: str
+    summary: str
+    run_id: int
+
+
+class Failure(Given):
+    cause: str
+    kind: str
+    message: str
+    state: str
+    count: int
+    automations: dict[str, int]
+    first: dt.datetime
+    last: dt.datetime
+
+
+class Connector(Given):
+    name: str
+    state: str
+    environment: str | None
+    company_id: str | None
+    version: int
+
+
+class Automation(Given):
+    name: str
+    state: str
+    stage: str | None
+    version: str | None
+
+
+class Lane(Given):
+    lane: str
+    waiting: int
+    running: int
+    due: int
+    oldest: Moment
+    pause: dict[str, Any] | None
+
+
+class Import(Given):
+    id: int
+    connector: str
+    state: str
+    mode: str
+
+
+class Repair(Given):
+    id: int
+    connector: str
+    kind: str
+    found: int
+    repaired: int
+    unrepairable: int
+
+
+class AuditRow(Given):
+    id: int
+    at: dt.datetime
+    actor: str
+    verb: str
+    subject: str
+
+
+class Overview(Given):
+    verdict: dict[str, Any]
+    lanes: list[dict[str, Any]]
+    connectors: list[dict[str, Any]]
+    workers: list[dict[str, Any]]
+
+
+class Done(Given):
+    """What was asked for is done."""
+
+    done: bool
+
+
+@dataclass(frozen=True)
+class Described:
+    """`listed` True: a page of such items with the cursor of the next one."""
+
+    summary: str
+    gives: type[Given]
+    listed: bool = False
+    takes: type[Wish] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+_ABOUT = {"connector": "Only of this connector.", "state": "Only in this state."}
+_RECORD = {"resource": "Only about this resource, such as RFIs.", "record": "Only about the record of this id.",
+           "project": "Only of this project.", "since": "Only so far back, such as 6h or 7d."}  # fmt: skip
+
+DESCRIBED: Mapping[str, Described] = {
+    "api.overview": Described("Is all well, and if not, why", Overview),
+    "api.runs": Described("Runs, newest first", Run, True, query={
+        **_ABOUT, **_RECORD, "automation": "Only of this automation.", "lane": "Only of this lane.",
+        "text": "Only with these words in error or reason."}),
+    "api.run": Described("One run with its whole story", Run),
+    "api.run_retry": Described("Try a failed, parked or cancelled run again", Done, takes=Nothing),
+    "api.run_cancel": Described("End a waiting or parked run", Done, takes=WithReason),
+    "api.events": Described("Events, newest first", Event, True, query={
+        **_ABOUT, **_RECORD, "source": "Only from this source.", "text": "Only with these words in what was sent."}),
+    "api.event": Described("One event, and why each automation did or did not run", Event),
+    "api.deliveries": Described("Deliveries, newest first", Delivery, True, query=_ABOUT),
+    "api.failures": Described("Failures of the last week by cause", Failure, True),
+    "api.effects": Described("The ledger of effects, newest first", Effect, True, query={
+        "state": _ABOUT["state"], "automation": "Only of this automation."}),
+    "api.effect_settle": Described("Say whether an uncertain effect arrived", Done, takes=Settle),
+    "api.connectors": Described("Connectors", Connector, True),
+    "api.connector": Described("One connector with its definition and verdict", Connector),
+    "api.connector_pause": Described("Pause a connector", Done, takes=WithReason),
+    "api.connector_resume": Described("Resume a connector", Done, takes=Nothing),
+    "api.automations": Described("Automations with the version in force", Automation, True),
+    "api.automation_pause": Described("Pause an automation", Done, takes=PauseAutomation),
+    "api.automation_resume": Described("Resume an automation", Done, takes=Nothing),
+    "api.queues": Described("The lanes of work", Lane, True),
+    "api.queue_pause": Described("Pause a lane", Done, takes=PauseLane),
+    "api.queue_resume": Described("Resume a lane", Done, takes=Nothing),
+    "api.imports": Described("Imports, newest first", Import, True, query=_ABOUT),
+    "api.repairs": Described("Looks for what webhooks missed, newest first", Repair, True, query={
+        "connector": _ABOUT["connector"]}),
+    "api.audit": Described("Who changed what, newest first", AuditRow, True, query={
+        "actor": "A part of who did it.", "verb": "A part of what was done.", "subject": "A part of what it was about."}),
+}  # fmt: skip

@@ -1,0 +1,32 @@
+"""The pages: one module each with its views, one folder of templates each. A view asks verbs and draws what they say."""
+
+from __future__ import annotations
+
+from console.pages import (
+    account,
+    audit,
+    automations,
+    connectors,
+    data,
+    effects,
+    events,
+    failures,
+    find,
+    first,
+    imports,
+    overview,
+    queues,
+    records,
+    runs,
+    settings,
+    sign_in,
+    users,
+    wizard,
+)
+from console.pages.parts import standing as standing
+
+PAGES = (
+    sign_in, first, account, overview, find, runs, events, records, failures, effects, connectors, wizard, automations, queues,
+    data, imports, audit, users, settings,
+)  # fmt: skip
+VIEWS = {endpoint: view for page in PAGES for endpoint, view in page.VIEWS.items()}

@@ -1,0 +1,36 @@
+"""Failures by cause: acknowledged, ignored, or tried again, the newest one first."""
+
+from __future__ import annotations
+
+from flask import render_template
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.errors import ConfigError
+from console.pages.parts import done, field, here, refused
+from console.verbs import failing
+from console.verbs.at_hand import NotThere
+
+PAGE = "/failures"
+
+
+def list_() -> str:
+    return render_template("failures/list.html", groups=failing.groups(here()), most=failing.MOST_AT_ONCE)
+
+
+def mark(cause: str) -> BaseResponse:
+    state = field("state")
+    try:
+        failing.mark(here(), cause, state, field("note", 1000))
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return refused(PAGE, error)
+    return done(PAGE, f"The cause is {state}.")
+
+
+def retry(cause: str) -> BaseResponse:
+    again = failing.retry(here(), cause, 1 if field("canary") else failing.MOST_AT_ONCE)
+    return done(PAGE, f"{again} run{'' if again == 1 else 's'} due again.")
+
+
+VIEWS = {"failures.list": list_, "failures.mark": mark, "failures.retry": retry}

@@ -1,0 +1,79 @@
+"""The first screen: how the whole is, how old the oldest work is, when Procore last spoke, what the last day and week did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from connectors.quota_state import LANES
+from console.verbs import spending, standing
+from console.verbs.at_hand import AtHand
+from store import beats, board, connectors, pauses
+from store.session import reading
+
+Dict = dict[str, Any]
+# name: (seconds back, seconds of a bar)
+PLOTS = {"24 hours": (86_400, 1_800), "7 days": (604_800, 14_400)}
+
+
+def overview(here: AtHand) -> Dict:
+    with reading(here.engine) as db:
+        now = board.clock(db)
+        known = [row for row in connectors.every(db) if here.sees(row.name)]
+        last = board.last_deliveries(db, [row.name for row in known])
+        unsorted, since = board.unsorted(db)
+        lanes = board.lanes(db)
+        paused = {row.lane: dict(row._mapping) for row in pauses.every(db)}
+        found = {
+            "now": now,
+            "verdict": standing.verdict(here),
+            "unsorted": {"count": unsorted, "oldest": since},
+            "lanes": [lane(name, lanes.get(name), paused.get(name)) for name in LANES],
+            "workers": [worker(row) for row in beats.alive(db)],
+            "events": board.events_lately(db, 86_400, here.only),
+            "plots": {name: _plot(db, here, now, *span) for name, span in PLOTS.items()},
+        }
+    quota: dict[str, list[Dict]] = {}
+    for row in spending.windows(here):
+        quota.setdefault(row["connector"], []).append(row)
+    return {**found, "connectors": [_connector(row, last.get(row.name), quota.get(row.name, [])) for row in known]}
+
+
+def lane(name: str, work: Dict | None, pause: Dict | None) -> Dict:
+    work = work or {"waiting": {}, "running": {}, "due": 0, "oldest": None}
+    totals = {"waiting": sum(work["waiting"].values()), "running": sum(work["running"].values())}
+    return {"lane": name, **totals, "due": work["due"], "oldest": work["oldest"], "kinds": work, "pause": pause}
+
+
+def worker(row: Dict) -> Dict:
+    return {"holder": row["holder"], "role": row["role"], "beat_at": row["beat_at"], "age_s": round(row["age_s"], 1),
+            "alive": row["age_s"] <= beats.ALIVE_S}  # fmt: skip
+
+
+def _connector(row: Any, last: dt.datetime | None, quota: list[Dict]) -> Dict:
+    verdict = row.verdict or {}
+    return {
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason,
+        "environment": row.config.get("environment"),
+        "company_id": row.config.get("company_id"),
+        "valid": verdict.get("ok"),
+        "validated_at": verdict.get("at"),
+        "last_delivery_at": last,
+        "quota": quota,
+    }
+
+
+def _plot(db: Any, here: AtHand, now: dt.datetime, since_s: int, bucket_s: int) -> Dict:
+    """Bars of equal width up to now: how many runs ended well and how many did not."""
+    end = int(now.timestamp()) // bucket_s * bucket_s + bucket_s
+    starts = range(end - since_s, end, bucket_s)
+    bars: dict[int, Dict] = {
+        start: {"start": dt.datetime.fromtimestamp(start, dt.UTC), "good": 0, "bad": 0, "other": 0} for start in starts
+    }
+    for start, state, count in board.finished(db, since_s, bucket_s, here.only):
+        if start in bars:
+            bars[start]["good" if state == "ok" else "bad" if state in ("failed", "parked") else "other"] += count
+    marks = [(moment, name) for moment, name in board.changes(db, since_s)] if here.only is None else []
+    return {"bars": list(bars.values()), "bucket_s": bucket_s, "marks": marks, "from": end - since_s, "to": end}

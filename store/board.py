@@ -1,0 +1,123 @@
+"""Counts and ages for the console's first screen. `only` names connectors; None stands for all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Integer, cast, func, literal, select
+
+from store.models import Automation, Delivery, Effect, Event, Fetch, Hook, Import, Run, SiteFile, Version
+from store.types import now
+
+Only = Collection[str] | None
+MOST_COUNTED = 1000
+_WORK = (("runs", Run), ("fetches", Fetch), ("imports", Import))
+
+
+def of(column: Any, only: Only) -> list[Any]:
+    """A condition on the connector, or none."""
+    return [] if only is None else [column.in_(sorted(only))]
+
+
+def clock(db: Connection) -> dt.datetime:
+    moment: dt.datetime = db.execute(select(now())).scalar_one()
+    return moment
+
+
+def lanes(db: Connection) -> dict[str, dict[str, Any]]:
+    """For each lane with open work: how much waits, is due, runs, and since when the oldest of it is due."""
+    found: dict[str, dict[str, Any]] = {}
+    for what, work in _WORK:
+        waiting = select(work.lane, func.count().label("count")).where(work.state == "waiting").group_by(work.lane)
+        due = (
+            select(work.lane, func.count().label("count"), func.min(work.run_after).label("oldest"))
+            .where(work.state == "waiting", work.run_after <= now())
+            .group_by(work.lane)
+        )
+        running = select(work.lane, func.count().label("count")).where(work.state == "running").group_by(work.lane)
+        for lane, count in db.execute(waiting):
+            _lane(found, lane)["waiting"][what] = count
+        for lane, count in db.execute(running):
+            _lane(found, lane)["running"][what] = count
+        for lane, count, oldest in db.execute(due):
+            one = _lane(found, lane)
+            one["due"] += count
+            one["oldest"] = oldest if one["oldest"] is None else min(one["oldest"], oldest or one["oldest"])
+    return found
+
+
+def _lane(found: dict[str, dict[str, Any]], lane: str) -> dict[str, Any]:
+    return found.setdefault(lane, {"waiting": {}, "running": {}, "due": 0, "oldest": None})
+
+
+def unsorted(db: Connection) -> tuple[int, dt.datetime | None]:
+    """How many deliveries wait to be sorted, and since when."""
+    row = db.execute(select(func.count(), func.min(Delivery.received_at)).where(Delivery.state == "received")).one()
+    return int(row[0]), row[1]
+
+
+def last_deliveries(db: Connection, names: Collection[str]) -> dict[str, dt.datetime]:
+    """When a delivery of Procore last came in, for each of these connectors that had one."""
+    found = {}
+    for name in names:
+        newest = select(Delivery.received_at).where(Delivery.connector == name).order_by(Delivery.id.desc()).limit(1)
+        if (moment := db.scalar(newest)) is not None:
+            found[name] = moment
+    return found
+
+
+def finished(db: Connection, since_s: float, bucket_s: int, only: Only) -> list[tuple[int, str, int]]:
+    """(Unix seconds at which a bucket begins, state, how many runs ended so in it) since `since_s` seconds ago."""
+    seconds: Any = func.strftime("%s", Run.finished_at) if db.dialect.name == "sqlite" else func.extract("epoch", Run.finished_at)
+    bucket = cast(seconds, Integer) // literal(bucket_s, Integer)
+    counted = (
+        select(bucket, Run.state, func.count())
+        .where(Run.finished_at >= now(-since_s), *of(Run.connector, only))
+        .group_by(bucket, Run.state)
+    )
+    return [(int(start) * bucket_s, state, count) for start, state, count in db.execute(counted)]
+
+
+def changes(db: Connection, since_s: float) -> list[tuple[dt.datetime, str]]:
+    """When new texts of automations were put in force: marks for the plots."""
+    wanted = select(Version.created_at, Version.automation).where(Version.created_at >= now(-since_s)).order_by(Version.id)
+    return [(row.created_at, row.automation) for row in db.execute(wanted.limit(100))]
+
+
+def count(db: Connection, what: str, only: Only) -> int:
+    """How many there are, counted to a thousand at most: what is more is too much anyway."""
+    run_of = select(Effect.id).join(Run, Run.id == Effect.run_id)
+    wanted = {
+        "failed lately": select(Run.id).where(Run.state == "failed", Run.finished_at >= now(-3600), *of(Run.connector, only)),
+        "parked": select(Run.id).where(Run.state == "parked", *of(Run.connector, only)),
+        "uncertain": run_of.where(Effect.state == "uncertain", *of(Run.connector, only)),
+        "quarantined lately": select(Delivery.id).where(
+            Delivery.state == "quarantined", Delivery.received_at >= now(-86400), *of(Delivery.connector, only)
+        ),
+    }[what]
+    return db.scalar(select(func.count()).select_from(wanted.limit(MOST_COUNTED).subquery())) or 0
+
+
+def broken(db: Connection) -> list[tuple[str, str]]:
+    """(automation or file, message) of what does not load."""
+    rules = select(Automation.name, Automation.broken).where(Automation.broken.is_not(None), Automation.state != "removed")
+    files = select(SiteFile.path, SiteFile.broken).where(SiteFile.broken.is_not(None))
+    return [(row[0], str(row[1])) for query in (rules, files) for row in db.execute(query)]
+
+
+def paused_automations(db: Connection) -> list[str]:
+    return list(db.scalars(select(Automation.name).where(Automation.state == "paused").order_by(Automation.name)))
+
+
+def hooks_amiss(db: Connection, only: Only) -> list[Any]:
+    """Subscriptions that are not as they should be."""
+    amiss = Hook.status.in_(("disabled", "missing", "vanished"))
+    return list(db.execute(select(Hook.__table__).where(Hook.removed_at.is_(None), amiss, *of(Hook.connector, only))))
+
+
+def events_lately(db: Connection, since_s: float, only: Only) -> dict[str, int]:
+    """How many events of each state came within the last seconds."""
+    counted = select(Event.state, func.count()).where(Event.created_at >= now(-since_s), *of(Event.connector, only))
+    return {row[0]: row[1] for row in db.execute(counted.group_by(Event.state))}

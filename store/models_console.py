@@ -1,0 +1,78 @@
+"""What the console keeps: who may sign in, who is signed in, what was paused or acknowledged by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.base import Base, Text64, Text200
+from store.types import Key, now
+
+
+class User(Base):
+    """A person. `password` is a salted scrypt digest; `totp` is sealed. `companies` None: all of them."""
+
+    __tablename__ = "tieback_users"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(Text64, unique=True)
+    role: Mapped[str] = mapped_column(Text64)  # viewer | operator | admin
+    companies: Mapped[list[Any] | None]
+    password: Mapped[str]
+    totp: Mapped[str | None]
+    totp_used: Mapped[int] = mapped_column(Integer, default=0)  # the newest counter that was accepted: no code works twice
+    state: Mapped[str] = mapped_column(Text64, default="active")  # active | removed
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    signed_in_at: Mapped[dt.datetime | None]
+
+
+class Session(Base):
+    """A browser that is signed in. Of its id only the digest is kept.
+
+    `said` is what the next page shows once; `draft` a connector on its way, its secret sealed.
+    """
+
+    __tablename__ = "tieback_sessions"
+    digest: Mapped[str] = mapped_column(Text64, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("tieback_users.id"), index=True)
+    address: Mapped[str] = mapped_column(Text64, default="")
+    browser: Mapped[str] = mapped_column(Text200, default="")
+    said: Mapped[list[Any] | None]
+    draft: Mapped[dict[str, Any] | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    seen_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Attempt(Base):
+    """A sign-in that failed, counted against a name, an address or both."""
+
+    __tablename__ = "tieback_attempts"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    subject: Mapped[str] = mapped_column(Text200)
+    at: Mapped[dt.datetime] = mapped_column(default=now())
+    __table_args__ = (Index("ix_tieback_attempts_subject", "subject", "at"),)
+
+
+class Pause(Base):
+    """A lane whose work waits, since a person said so. It ends by itself at `until`, where that is given."""
+
+    __tablename__ = "tieback_pauses"
+    lane: Mapped[str] = mapped_column(Text64, primary_key=True)
+    reason: Mapped[str]
+    by: Mapped[str] = mapped_column(Text200)
+    until: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Cause(Base):
+    """What people said of one cause of failures. `state`: acknowledged | ignored; no row means open."""
+
+    __tablename__ = "tieback_causes"
+    cause: Mapped[str] = mapped_column(Text64, primary_key=True)
+    state: Mapped[str] = mapped_column(Text64)
+    note: Mapped[str] = mapped_column(default="")
+    by: Mapped[str] = mapped_column(Text200)
+    at: Mapped[dt.datetime] = mapped_column(default=now())

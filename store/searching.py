@@ -1,0 +1,153 @@
+"""Runs, events and records as an operator looks for them: any filters together, newest first, page by page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, or_, select
+
+from store.board import Only, of
+from store.models import Delivery, Effect, Event, Record, Run
+from store.types import now
+
+Dict = dict[str, Any]
+# A search inside texts looks at so many rows at most; an answer in a second beats a whole one in a minute.
+MOST_LOOKED_THROUGH = 20_000
+_RUN = (
+    Run.id, Run.automation, Run.state, Run.stage, Run.trigger, Run.attempt, Run.reason, Run.error, Run.connector, Run.lane,
+    Run.event_id, Event.action, Event.resource_name, Event.resource_id, Event.project_id, Run.created_at, Run.started_at,
+    Run.finished_at, Run.run_after,
+)  # fmt: skip
+_EVENT = (
+    Event.id, Event.delivery_id, Event.connector, Event.event_key, Event.state, Event.reason, Event.source, Event.action,
+    Event.resource_name, Event.resource_id, Event.company_id, Event.project_id, Event.user_id, Event.timestamp, Event.created_at,
+)  # fmt: skip
+
+
+def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    """`asked`: state, automation, connector, lane, event_id, resource, record, project, text (in reason or error), hours."""
+    conditions = [
+        *of(Run.connector, only),
+        *_same(Run, asked, "state", "automation", "connector", "lane", "event_id"),
+        *_about(asked),
+        *_lately(Run.created_at, asked),
+    ]
+    if before is not None:
+        conditions.append(Run.id < before)
+    if asked.get("text"):
+        conditions += [Run.id > _oldest_looked_at(Run.id), _holds(Run.reason, asked["text"]) | _holds(Run.error, asked["text"])]
+    wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*conditions)
+    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+
+
+def events(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    """`asked`: state, connector, source, action, resource, record, project, text (anywhere in what was sent), hours."""
+    conditions = [
+        *of(Event.connector, only),
+        *_same(Event, asked, "state", "connector", "source", "action"),
+        *_about(asked),
+        *_lately(Event.created_at, asked),
+    ]
+    if before is not None:
+        conditions.append(Event.id < before)
+    wanted = select(*_EVENT)
+    if asked.get("text"):
+        wanted = wanted.outerjoin(Delivery, Delivery.id == Event.delivery_id)
+        conditions += [Event.id > _oldest_looked_at(Event.id), _sent(db, asked["text"])]
+    return _dicts(db, wanted.where(*conditions).order_by(Event.id.desc()).limit(limit))
+
+
+def deliveries(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    """`asked`: state, connector, hours. Without the bytes."""
+    wanted = select(
+        Delivery.id, Delivery.connector, Delivery.delivery_key, Delivery.state, Delivery.reason, Delivery.content_type,
+        func.length(Delivery.raw).label("bytes"), Delivery.received_at, Delivery.sorted_at,
+    ).where(*of(Delivery.connector, only), *_same(Delivery, asked, "state", "connector"))  # fmt: skip
+    wanted = wanted.where(*_lately(Delivery.received_at, asked), *([Delivery.id < before] if before is not None else []))
+    return _dicts(db, wanted.order_by(Delivery.id.desc()).limit(limit))
+
+
+def effects(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    """`asked`: state, run_id, automation."""
+    wanted = select(Effect.__table__, Run.automation, Run.connector, Run.state.label("run_state"))
+    wanted = wanted.join(Run, Run.id == Effect.run_id).where(*of(Run.connector, only))
+    wanted = wanted.where(*_same(Effect, asked, "state", "run_id"), *_same(Run, asked, "automation"))
+    wanted = wanted.where(*([Effect.id < before] if before is not None else []))
+    return _dicts(db, wanted.order_by(Effect.id.desc()).limit(limit))
+
+
+def failed(db: Connection, only: Only, limit: int, hours: float) -> list[Dict]:
+    """The newest runs that failed or were put aside, with what tells their causes apart."""
+    wanted = select(Run.id, Run.automation, Run.state, Run.connector, Run.error, Run.reason, Run.finished_at, Run.created_at)
+    wanted = wanted.where(Run.state.in_(("failed", "parked")), Run.created_at >= now(-3600.0 * hours), *of(Run.connector, only))
+    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+
+
+def records(db: Connection, only: Only, resource: str | None, text: str, limit: int) -> list[Dict]:
+    """Records whose id, number, title or subject is this text: the newest copy of each."""
+    named = [Record.body[name].as_string() == text for name in ("number", "title", "subject", "name", "position")]
+    same = [or_(Record.record_id == text, *named), *of(Record.connector, only)]
+    if resource is not None:
+        same.append(Record.resource == resource)
+    newest = select(func.max(Record.id)).where(*same).group_by(Record.connector, Record.resource, Record.record_id)
+    wanted = select(Record.__table__).where(Record.id.in_(newest.order_by(func.max(Record.id).desc()).limit(limit)))
+    return _dicts(db, wanted.order_by(Record.id.desc()))
+
+
+def copies(db: Connection, connector: str, resource: str, record_id: str, limit: int) -> list[Dict]:
+    """Our copies of one record, the newest first."""
+    same = (Record.connector == connector, Record.resource == resource, Record.record_id == record_id)
+    return _dicts(db, select(Record.__table__).where(*same).order_by(Record.id.desc()).limit(limit))
+
+
+def _same(table: Any, asked: Mapping[str, Any], *names: str) -> list[Any]:
+    return [getattr(table, name) == asked[name] for name in names if asked.get(name) is not None]
+
+
+def _about(asked: Mapping[str, Any]) -> list[Any]:
+    """Conditions on the record that an event speaks of."""
+    found = []
+    if asked.get("resource"):
+        found.append(func.lower(Event.resource_name) == str(asked["resource"]).lower())
+    if asked.get("record"):
+        found.append(Event.resource_id == str(asked["record"]))
+    if asked.get("project"):
+        found.append(Event.project_id == str(asked["project"]))
+    return found
+
+
+def _lately(column: Any, asked: Mapping[str, Any]) -> list[Any]:
+    since, until, hours = asked.get("since"), asked.get("until"), asked.get("hours")
+    found = [] if not hours else [column >= now(-3600.0 * float(hours))]
+    found += [column >= since] if isinstance(since, dt.datetime) else []
+    return found + ([column < until] if isinstance(until, dt.datetime) else [])
+
+
+def _oldest_looked_at(id: Any) -> Any:
+    return func.coalesce(select(func.max(id)).scalar_subquery(), 0) - MOST_LOOKED_THROUGH
+
+
+def _holds(column: Any, text: str) -> Any:
+    """Whether a text, or the JSON of a column, holds this anywhere, whatever its case."""
+    inside = json.dumps(text)[1:-1]  # as JSON writes it, where that differs
+    plain = func.lower(cast(column, Text))
+    found = plain.contains(text.lower(), autoescape=True)
+    return found if inside == text else or_(found, plain.contains(inside.lower(), autoescape=True))
+
+
+def _sent(db: Connection, text: str) -> Any:
+    """Whether what was sent holds this text: in the delivery's bytes, the event's key, or the body of an event of our own."""
+    looked_for = literal(text.encode(), LargeBinary)
+    place = (
+        func.instr(Delivery.raw, looked_for) if db.dialect.name == "sqlite" else func.position(looked_for.op("IN")(Delivery.raw))
+    )
+    return or_(
+        place > 0, Event.event_key == text, Event.resource_id == text, and_(Event.delivery_id.is_(None), _holds(Event.body, text))
+    )
+
+
+def _dicts(db: Connection, wanted: Select[*tuple[Any, ...]]) -> list[Dict]:
+    return [dict(row._mapping) for row in db.execute(wanted)]
