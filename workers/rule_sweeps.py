@@ -87,13 +87,15 @@ class _Looking:
         return any(line.roots() & {"previous", "changed"} for line in self._trigger.where)
 
     def _watch(self, db: Connection, copy: Any, watch: Any) -> None:
-        if watch is None:
+        fresh = watch is None
+        if fresh:
             of = {
                 "automation": self._rule.id, "trigger": self._trigger.id, "connector": copy.connector,
                 "resource": copy.resource, "record_id": copy.record_id,
             }  # fmt: skip
             watch = watches.begin(db, of, self._trigger.hold_s or 0.0)
-        if watch.due_at is None or watch.due_at > self._moment + dt.timedelta(seconds=self._early_s()):
+        at_once = fresh and not self._trigger.hold_s
+        if not at_once and (watch.due_at is None or watch.due_at > self._moment + dt.timedelta(seconds=self._early_s())):
             return
         self._fired += 1
         watches.fired(db, watch.id, self._trigger.repeat_s)
