@@ -40,7 +40,7 @@ def test_a_filtered_list_keeps_its_kinds_and_a_misspelt_name_in_an_item_is_an_er
     from config.problems import Problems
 
     assert run(rule_of("foreach: vars.lines.filter(l, l.n != 0)"), scope(), MemoryJournal(), Far()).state == "ok"
-    with pytest.raises(Problems, match='no field "item.idd"; did you mean "item.id"'):
+    with pytest.raises(Problems, match=r'no field "item\.idd"; did you mean "item\.id"'):
         automation(
             'do:\n  - foreach: vars.lines\n    use: set\n    with: {x: "${item.idd}"}\n', head="vars: {lines: [{id: a, n: 1}]}\n"
         )
