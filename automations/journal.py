@@ -131,7 +131,7 @@ class Snapshot:
 class Gathered:
     """A message that waits for the digest of its window. `key` is that of the effect which it would have been by itself.
 
-    Messages of one automation, destination, throttle key, window and list of recipients become one digest.
+    Messages of one automation, destination, throttle key and list of recipients become one digest, at `until` or before.
     """
 
     key: str

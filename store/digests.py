@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from store import timers
 from store.events import insert
@@ -25,28 +26,44 @@ def keep(db: Connection, values: dict[str, Any]) -> None:
     bundle = bundle_of(values)
     upsert = insert(db, Gathered).values({**values, "bundle": bundle}).on_conflict_do_nothing()
     if db.execute(upsert.returning(Gathered.id)).first() is not None:
-        left_s = (values["until"] - timers.clock(db)).total_seconds()
-        timers.arm(db, KIND, bundle, in_s=max(0.0, left_s))
+        _arm(db, bundle, values["until"])
+
+
+def _arm(db: Connection, bundle: str, until: dt.datetime) -> None:
+    """At the end of the window, unless the bundle is sent before that anyway."""
+    # Locked, so that who claims it now sees our message, or has claimed it already and is told to come again.
+    set_ = select(Timer.state, Timer.run_after).where(Timer.kind == KIND, Timer.subject == bundle).with_for_update()
+    timer = db.execute(set_).first()
+    if timer is None or timer.state != "waiting" or timer.run_after > until:
+        timers.arm(db, KIND, bundle, in_s=max(0.0, (until - timers.clock(db)).total_seconds()))
 
 
 def bundle_of(values: dict[str, Any]) -> str:
-    """The name of all that goes out together: one automation, destination, throttle key, window and list of recipients."""
-    until: dt.datetime = values["until"]
-    apart = [values["message"].get("throttle", ""), until.isoformat(), *values["message"].get("recipients", ())]
+    """The name of all that goes out together: one automation, destination, throttle key and list of recipients."""
+    apart = [values["message"].get("throttle", ""), *values["message"].get("recipients", ())]
     return f"{values['automation']}/{values['destination']}/{hashlib.sha256(repr(apart).encode()).hexdigest()[:16]}"
 
 
-def take(db: Connection, bundle: str) -> list[Any]:
-    """The messages of the next digest of a bundle, oldest first; those that an earlier try took, when there are any."""
+def take(db: Connection, bundle: str, but: Sequence[str] = ()) -> list[Any]:
+    """The messages of the next digest of a bundle, oldest first; those that an earlier try took, when there are any.
+
+    `but` are digests that are left alone.
+    """
     unsent = (Gathered.bundle == bundle, Gathered.sent_at.is_(None))
-    taken = db.scalar(select(Gathered.digest).where(*unsent, Gathered.digest.is_not(None)).order_by(Gathered.id).limit(1))
-    if taken is None:
-        first = db.scalar(select(func.min(Gathered.id)).where(*unsent))
-        if first is None:
-            return []
-        taken = hashlib.sha256(f"digest/{bundle}/{first}".encode()).hexdigest()
-        db.execute(update(Gathered).where(*unsent).values(digest=taken))
+    held = (*unsent, Gathered.digest.is_not(None), Gathered.digest.not_in(but))
+    taken = db.scalar(select(Gathered.digest).where(*held).order_by(Gathered.id).limit(1)) or _taken(db, bundle, unsent)
     return list(db.execute(select(Gathered.__table__).where(*unsent, Gathered.digest == taken).order_by(Gathered.id)))
+
+
+def _taken(db: Connection, bundle: str, unsent: tuple[ColumnElement[bool], ...]) -> str | None:
+    """A new digest of what is in none yet; None when there is nothing."""
+    free = (*unsent, Gathered.digest.is_(None))
+    first = db.scalar(select(func.min(Gathered.id)).where(*free))
+    if first is None:
+        return None
+    digest = hashlib.sha256(f"digest/{bundle}/{first}".encode()).hexdigest()
+    db.execute(update(Gathered).where(*free).values(digest=digest))
+    return digest
 
 
 def sent(db: Connection, digest: str) -> None:

@@ -26,23 +26,27 @@ AGAIN_S, REFUSED_AGAIN_S = 60.0, 900.0
 
 def send(desk: Desk, bundle: str, held: Held) -> None:
     """Say all that waits in a bundle. Raises: the error of what could not be said, after its next try is set."""
+    doubtful: list[Any] = []
     while True:
         with writing(desk.engine) as db:
             leases.renew(db, held)
             if switch.held(db) is not None:
                 timers.arm(db, digests.KIND, bundle, in_s=AGAIN_S)
                 return
-            rows = digests.take(db, bundle)
+            rows = digests.take(db, bundle, [one.digest for one in doubtful])
             intent = _intended(db, rows, held) if rows else None
         if intent is None:
-            return
+            break
         kept, fresh = intent
         if kept.state == "applied":
             _done(desk, held, rows, None)
             continue
         if not fresh and kept.policy == "at_most_once":
-            raise _in_doubt(rows)
+            doubtful += rows  # it waits for a person, and holds up no other
+            continue
         _say(desk, bundle, held, rows)
+    if doubtful:
+        raise _in_doubt(doubtful)
 
 
 def _intended(db: Any, rows: list[Any], held: Held) -> tuple[Any, bool]:
@@ -102,11 +106,12 @@ def _in_doubt(rows: list[Any]) -> Permanent:
 def message_of(rows: list[Any]) -> Message:
     """How many, the first lines each with its link, and how many more."""
     first, count = rows[0], len(rows)
+    said = f"{count} message{'' if count == 1 else 's'}"
     lines = [_item(row.message) for row in rows[:LINES]]
     more = f"\n… and {count - LINES} more" if count > LINES else ""
     return Message(
-        text=f"{count} message{'' if count == 1 else 's'} of {first.automation} came faster than its rate allows:{more}",
-        key=first.digest, title=f"{first.automation}: {count} messages", items=tuple(lines),
+        text=f"{said} of {first.automation} came faster than its rate allows:{more}",
+        key=first.digest, title=f"{first.automation}: {said}", items=tuple(lines),
         recipients=tuple(first.message.get("recipients", ())),
         about={"automation": first.automation, "digest": True, "count": count},
     )  # fmt: skip

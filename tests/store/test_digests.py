@@ -54,7 +54,7 @@ def test_a_message_is_kept_once_and_sets_the_timer_of_its_window(engine: Engine,
         assert [row.effect_key for row in digests.take(db, bundle)] == ["k1"]
 
 
-def test_only_what_goes_to_the_same_people_in_the_same_window_is_one_bundle(engine: Engine, run_id: int) -> None:
+def test_only_what_goes_to_the_same_people_is_one_bundle(engine: Engine, run_id: int) -> None:
     until = soon(engine)
     rows = [
         gathered(run_id, "a", until),
@@ -62,10 +62,10 @@ def test_only_what_goes_to_the_same_people_in_the_same_window_is_one_bundle(engi
         gathered(run_id, "c", until, destination="teams:pm"),
         gathered(run_id, "d", until, automation="other"),
         gathered(run_id, "e", until, to=["a@b.example"]),
-        gathered(run_id, "f", until + dt.timedelta(hours=1)),
     ]
     assert len({digests.bundle_of(row) for row in rows}) == len(rows)
-    assert digests.bundle_of(gathered(run_id, "g", until)) == digests.bundle_of(rows[0])
+    later = until + dt.timedelta(seconds=0.004)
+    assert digests.bundle_of(gathered(run_id, "g", later)) == digests.bundle_of(rows[0])
 
 
 def test_what_comes_after_a_digest_was_taken_waits_for_the_next(engine: Engine, run_id: int) -> None:
@@ -91,3 +91,26 @@ def test_what_did_not_go_out_in_time_shows(engine: Engine, run_id: int) -> None:
         digests.keep(db, gathered(run_id, "k2", soon(engine, 600)))
         (late,) = digests.overdue(db, 60.0)
     assert (late["automation"], late["destination"], late["count"]) == ("rule", "slack:ops", 1)
+
+
+def test_a_message_never_puts_off_what_waits_already_and_may_bring_it_forward(engine: Engine, run_id: int) -> None:
+    first = soon(engine, 600)
+    for key, until in (("a", first), ("b", first + dt.timedelta(hours=1))):
+        with writing(engine) as db:
+            digests.keep(db, gathered(run_id, key, until))
+    assert abs((armed(engine)[0].run_after - first).total_seconds()) < 1
+    with writing(engine) as db:
+        digests.keep(db, gathered(run_id, "c", soon(engine, 5)))
+    assert (armed(engine)[0].run_after - first).total_seconds() < -500
+
+
+def test_a_digest_that_is_left_alone_holds_up_no_other(engine: Engine, run_id: int) -> None:
+    until = soon(engine, -5)
+    with writing(engine) as db:
+        digests.keep(db, gathered(run_id, "k1", until))
+        bundle = digests.bundle_of(gathered(run_id, "k1", until))
+        first = digests.take(db, bundle)[0].digest
+        digests.keep(db, gathered(run_id, "k2", until))
+        (second,) = digests.take(db, bundle, [first])
+        assert second.effect_key == "k2"
+        assert digests.take(db, bundle, [first, second.digest]) == []

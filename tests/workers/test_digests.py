@@ -202,3 +202,15 @@ def test_while_changes_outside_are_paused_a_digest_waits(one: Rig, far: Any) -> 
         switch.resume(db)
     work(one)
     assert (len(sink(far, "slack")), unsent(one)) == (1, 0)
+
+
+def test_a_digest_in_doubt_holds_up_no_later_one(one: Rig, far: Any) -> None:
+    gather(one, 2)
+    taken(one)
+    gather(one, 1, key="later")
+    one.relay.look()
+    work(one)
+    (said,) = sink(far, "slack")
+    assert "1 message of rule came" in str(said["body"])
+    assert unsent(one) == 2
+    assert "nobody can tell whether the digest of 2 messages reached slack:ops" in timer(one)["error"]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 
 from config.logs import Line
 from config.settings import Settings
 from store import runs
+from store.models import Timer
 from store.session import writing
+from store.types import now
 from tests.connectors.mail import Post, mail_server
 from tests.workers.conftest import changed, fault
 from tests.workers.rig import Rig, payload, rig
@@ -224,3 +227,48 @@ def test_two_runs_with_the_same_once_in_the_same_moment_say_it_once_and_nobody_i
     one.settle()
     assert [run["state"] for run in one.runs()] == ["ok", "ok"]
     assert told(one, far, post[0]) == (1, 1, 1)
+
+
+FLOOD = """
+    format: 1
+    id: flood
+    stage: live
+    when:
+      - webhook: {connector: acme, resource: RFIs, actions: [update]}
+    flow:
+      throttle: {key: event.project_id, rate: 1/1h, over: digest}
+    do:
+      - id: tell
+        use: notify.send
+        with: {to: slack:ops, text: "RFI ${record.id} is late", link: "https://a.example/${record.id}"}
+"""
+
+
+def test_beyond_the_rate_of_a_rule_messages_become_one_digest_at_the_end_of_the_window(
+    one: Rig, far: Any, post: tuple[Post, int]
+) -> None:
+    # Given a rule that may speak once an hour
+    (one.settings.site / "automations/tell.yaml").unlink()
+    (one.settings.site / "automations/flood.yaml").write_text(textwrap.dedent(FLOOD))
+    assert one.load_site() == []
+    # When four records change
+    wish = {"resource": "RFIs", "verb": "update", "project_id": far.project_id, "fields": {"subject": "beam"}, "count": 4}
+    ids = requests.post(f"{far.url}/_sim/change", json=wish, timeout=10).json()["ids"]
+    for number, id in enumerate(ids):
+        one.deliver(payload(far, id, key=f"01J0000000000000000000000{number}"))
+        one.work()
+    one.settle()
+    # Then one was said at once, and three wait
+    assert [run["state"] for run in one.runs()] == ["ok"] * 4
+    assert len(sink(far, "slack")) == 1
+    assert one.rows("SELECT count(*) AS n FROM tieback_gathered WHERE sent_at IS NULL") == [{"n": 3}]
+    # When the window ends
+    with writing(one.engine) as db:
+        db.execute(update(Timer).where(Timer.kind == "digest").values(run_after=now(-1), rung_at=None))
+    one.relay.look()
+    one.work()
+    # Then they are one message with a link each
+    shown = str(sink(far, "slack")[1]["body"])
+    assert "3 messages of flood" in shown
+    assert shown.count("https://a.example/") >= 3
+    assert one.rows("SELECT count(*) AS n FROM tieback_gathered WHERE sent_at IS NULL") == [{"n": 0}]
