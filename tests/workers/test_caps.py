@@ -86,6 +86,7 @@ SYNC = """
     format: 1
     id: vendors
     stage: live
+    limits: {writes: 5/1h}
     when:
       - webhook: {connector: acme, resource: RFIs, actions: [update]}
     do:
@@ -103,17 +104,9 @@ def capped(engine: Engine, settings: Settings, far: Any) -> Any:
         yield desk
 
 
-def limited(desk: Rig, rate: Rate) -> None:
-    """The automation with this limit, as the loader will read it from `limits: writes:`."""
-    (rule,) = desk.desk.loaded.automations
-    (version,) = desk.desk.loaded.site.versions.values()
-    desk.desk.loaded._by_version[version] = replace(rule, limits=replace(rule.limits, writes=rate))
-
-
 def test_over_many_runs_a_rule_writes_no_more_than_its_cap_and_doctor_says_so(capped: Rig, far: Any) -> None:
     from console.doctor.changing import LOOKS
 
-    limited(capped, Rate(5, 3600))
     for number in range(3):
         capped.deliver(payload(far, changed(far, subject=str(number)), key=f"01J{number}"))
         capped.settle()
