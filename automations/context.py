@@ -16,9 +16,6 @@ from automations.parts import Limits
 from automations.tools import Procore, Tools
 from config.errors import Permanent
 
-BOUND = ("webhook", "sweep", "manual")
-"""Sources of events that belong to one company's record."""
-
 
 class Budget:
     """Calls to Procore that one attempt at a run may still make."""
@@ -87,7 +84,7 @@ class Context:
         if not name:
             raise Permanent("this run has no connector of its own, since nothing at Procore set it off; write connector:",
                             kind="no_connector")  # fmt: skip
-        bound = self.event.company_id if self.event.source in BOUND else ""
+        bound = self.event.company_id  # whatever the event came by: one that a run set off has its company as well
         if bound and name != self.event.connector and (company := self.tools.company_of(name)) != bound:
             raise Permanent(
                 f"connector {name} leads to company {company}, and what set this run off belongs to company {bound}: a rule may "

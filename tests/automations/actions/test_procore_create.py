@@ -9,9 +9,9 @@ import pytest
 from automations.engine import run
 from automations.memory import MemoryJournal
 from automations.outcomes import Outcome
-from config.errors import Permanent, Uncertain
+from config.errors import Permanent, Transient, Uncertain
 from config.problems import Problems
-from tests.automations.given import Far, automation, scope
+from tests.automations.given import Far, automation, event, scope
 
 PROJECT = "resource: Projects, origin_id: 'deal-7', fields: {name: Harbor}"
 FOUND_BY = "resource: RFIs, find_by: {subject: Beam}, fields: {subject: Beam}"
@@ -73,8 +73,6 @@ def test_the_same_key_from_another_event_makes_no_second_record() -> None:
     journal, far = MemoryJournal(), Far()
     run(rule, scope(), journal, far)
     journal.results.clear()
-    from tests.automations.given import event
-
     assert run(rule, scope(event=event(key="another")), journal, far).state == "ok"
     assert len(far.asked) == 1
 
@@ -102,8 +100,6 @@ def test_an_older_record_with_the_same_values_is_not_taken_for_ours() -> None:
 
 
 def test_a_5xx_may_come_after_the_work_was_done_so_it_is_looked_for() -> None:
-    from config.errors import Transient
-
     journal, far = MemoryJournal(), Far([Transient("500", kind="http_5xx")], pages=[[{"id": 8, "subject": "Beam"}]])
     assert created(FOUND_BY, far, journal).state == "waiting"
     assert created(FOUND_BY, far, journal).state == "ok"
@@ -172,9 +168,15 @@ def test_one_companys_event_reaches_no_other_company(use: str, connector: str, k
     assert bool(far.asked) == (kind is None)
 
 
-def test_a_run_that_nothing_at_procore_set_off_names_its_connector() -> None:
-    from tests.automations.given import event
+@pytest.mark.parametrize("source", ["webhook", "sweep", "manual", "run"])
+def test_it_does_not_matter_how_the_event_came(source: str) -> None:
+    when = "manual: {}" if source in ("manual", "run") else "webhook: {connector: acme-prod, resource: RFIs}"
+    rule = automation("do:\n  - {id: a, use: procore.list, with: {resource: Projects, connector: other-co}}\n", when=when)
+    outcome = run(rule, scope(event=event(source=source), trigger=rule.triggers[0].id), MemoryJournal(), Far(pages=[[]]))
+    assert (outcome.error or {}).get("kind") == "other_company", outcome
 
+
+def test_a_run_that_nothing_at_procore_set_off_names_its_connector() -> None:
     bound_to_none = event(connector="", company_id="", project_id="", source="config", kind="automations.changed")
     when = "config: {kinds: [automations.changed]}"
     step = "do:\n  - {{id: a, use: procore.list, with: {{resource: Projects{}}}}}\n"
