@@ -17,6 +17,7 @@ from automations.expressions import Expression
 from automations.fields import Field, a_map, of_value
 from automations.flowing import flow_of
 from automations.known import Known
+from automations.lacking import lacking
 from automations.listening import Listening, triggers_of
 from automations.naming import Names
 from automations.parts import Automation as Automation
@@ -52,7 +53,7 @@ class _Loading:
         node = yamlfile.parse(self.text, self.name)
         self._first_look(node)
         self.compiler = Compiler(self.text, self.found, _of_vars(node.at(["vars"]) if "vars" in node.value else None))
-        self.found += suspects(node)
+        self.found += [*suspects(node), *lacking(node)]
         written, wrong = validated(Written, node, Codes())
         self.found += wrong
         given = _triggers(node, written)

@@ -14,11 +14,6 @@ from automations.tokens import KEYWORDS
 TRIGGERS = ("webhook", "schedule", "sweep", "config", "inbound", "run", "manual")
 LATER_ACTIONS = frozenset(
     [
-        "file.csv",
-        "file.xlsx",
-        "file.parquet",
-        "file.json",
-        "file.fixed",
         "file.mirror",
         "file.ics",
     ]

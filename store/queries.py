@@ -113,10 +113,7 @@ def statement(db: Connection, query: Query) -> Select[Any]:
 
 def of_name(db: Connection, name: str) -> Table:
     """The user's table of this name, with the columns it really has."""
-    if not tables.NAME.match(name) or name.startswith("tieback_"):
-        raise Permanent(
-            f'"{name[:80]}" is no table a rule may read; use [a-z][a-z0-9_]*, not beginning with tieback_', kind="table"
-        )
+    tables.check_name(name)
     types = tables.known_types(db, name)
     if types is None:
         raise Permanent(f'there is no table "{name}" yet. It is made by the first db.upsert or import into it.', kind="table")

@@ -21,6 +21,7 @@ def take(db: Connection, into: str, query: Query, stamp: Mapping[str, Any]) -> i
 
     `stamp` has the values of STAMP. Raises: Permanent(kind="table").
     """
+    tables.check_name(into)
     if into == query.table:
         raise Permanent(f'into: "{into}" is the table itself. Name a table of its own for the history.', kind="table")
     wanted = queries.statement(db, query)
@@ -61,8 +62,6 @@ def _make_room(db: Connection, into: str, types: Mapping[str, Any]) -> None:
 
 
 def _made(db: Connection, into: str, types: Mapping[str, Any]) -> dict[str, Any]:
-    if not tables.NAME.match(into) or into.startswith("tieback_"):
-        raise Permanent(f'"{into}" is no table a rule may write; use [a-z][a-z0-9_]*, not beginning with tieback_', kind="table")
     if wrong := [name for name in types if not tables.NAME.match(name)]:
         raise Permanent(f'"{wrong[0][:80]}" is no column name; use [a-z][a-z0-9_]*, at most 63 signs', kind="table")
     db.execute(CreateTable(Table(into, MetaData(), *(Column(n, t) for n, t in {**STAMP, **types}.items()))))

@@ -214,13 +214,19 @@ def _same(table: Table, key: tuple[str, ...], row: Mapping[str, Any]) -> Any:
     return and_(*(table.c[column] == row[column] for column in key))
 
 
+def check_name(name: str) -> None:
+    """Raises: Permanent(kind="table") when no rule may read or write a table of this name."""
+    if not NAME.match(name) or name.startswith("tieback_"):
+        shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in name[:80])
+        raise Permanent(f'"{shown}" is no table a rule may use; write [a-z][a-z0-9_]*, not beginning with tieback_', kind="table")
+
+
 def holding(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, Any]) -> Table:
     """The table as it is, made or widened so that it can hold `row`.
 
     Raises: Permanent(kind="table") when a name cannot be one, or a database we do not know would have to be changed.
     """
-    if not NAME.match(name) or name.startswith("tieback_"):
-        raise Permanent(f'"{name}" is no table a rule may write; use [a-z][a-z0-9_]*, not beginning with tieback_', kind="table")
+    check_name(name)
     for column in row:
         if not NAME.match(column):
             raise Permanent(f'{name}: "{column[:80]}" is no column name; use [a-z][a-z0-9_]*, at most 63 signs', kind="table")
