@@ -214,9 +214,10 @@ def _gather(params: Params, context: Context, to: str, message: Message) -> Told
         raise effects.at_it(effect)
     if kept.state == "uncertain":
         raise InDoubt(f"{line}: an earlier attempt may have gone through. Look at {to}, then settle it.")
+    recipients = message.recipients if to.startswith("email:") else ()  # for a chat they would only part what belongs together
     gathered = Gathered(
         key, context.automation, to, context.digest_key, context.digest_until, message.title, message.text, _link_of(to, message),
-        message.recipients,
+        recipients,
     )  # fmt: skip
     context.journal.gather(gathered)
     context.journal.settle(key, "applied", {"said": f"in the digest of {until}", "refused": {}})

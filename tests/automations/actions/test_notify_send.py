@@ -252,6 +252,12 @@ def test_over_the_rate_messages_are_gathered_and_not_said() -> None:
     ]
 
 
+def test_recipients_part_the_digests_of_a_mail_server_only() -> None:
+    journal = MemoryJournal()
+    gathering(journal, Far(), to=["slack:site-ops", "email:office"], recipients=["a@b.example"])
+    assert [one.recipients for one in journal.gathered.values()] == [(), ("a@b.example",)]
+
+
 def test_what_was_gathered_once_is_neither_gathered_nor_said_again() -> None:
     far, journal = Far(), MemoryJournal()
     gathering(journal, far, once="k")
