@@ -46,11 +46,14 @@ def test_trap_16_callers_that_need_a_token_at_once_share_one(sim: Running) -> No
     assert [call.path for _, call in calls.calls].count("/oauth/token") == 1
 
 
-def test_trap_23_required_time_fields_concern_writes_of_daily_logs_which_this_version_does_not_make() -> None:
-    """A row that only informs: there is no action that creates a record at Procore yet."""
-    from automations.actions import known_words
-
-    assert "procore.create" not in known_words()
+def test_trap_23_a_daily_log_without_the_time_fields_that_it_needs_is_refused_with_their_names(
+    sim: Running, procore: Procore
+) -> None:
+    fields = {"vendor": "Acme", "date": "2026-03-02"}
+    with pytest.raises(Permanent, match="time_hour"):
+        procore.create("Delivery Logs", fields, str(sim.project_id))
+    made = procore.create("Delivery Logs", {**fields, "time_hour": 9, "time_minute": 30}, str(sim.project_id))
+    assert made["id"]
 
 
 def test_trap_25_a_secret_that_was_reset_is_told_with_where_to_enter_the_new_one(sim: Running) -> None:

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from automations.actions import known_words
 from config.errors import ConfigError
+from config.settings import Settings
 from connectors import catalogue, hooks
 from connectors.hook_api import HookApi
 from connectors.kinds.procore_dmsa import Procore
 from simulator.app import Running
+from store.session import reading
+from tests.console.conftest import wait_until
 from tests.workers.rig import Rig, payload
+from tests.workers.served import served
+from workers.hooks import Hooks
 
 
 def test_trap_01_identical_deliveries_of_one_action_are_one_row_and_one_message(
@@ -114,10 +119,47 @@ def test_trap_09_a_new_project_is_known_by_its_own_id_although_the_event_names_n
     assert row.scope == "company"
 
 
-def test_trap_10_no_action_of_this_version_writes_to_procore_so_no_loop_can_begin() -> None:
-    """A row that informs: once an action writes there, it needs the guard of five hops."""
-    writing = {"procore.create", "procore.update", "procore.sync", "procore.upload"}
-    assert not writing & set(known_words())
+PASS_ON = """
+    format: 1
+    id: pass-on-{name}
+    stage: live
+    when:
+      - webhook: {{connector: acme, resource: {here}, actions: [update]}}
+    do:
+      - id: write
+        use: procore.update
+        with: {{resource: {there}, id: "{id}", fields: {{{field}: "after ${{event.key}}"}}}}
+"""
+
+
+def test_trap_10_what_automations_write_at_procore_comes_back_and_sets_nothing_off(
+    engine: Engine, settings: Settings, sim: Running, change: Any
+) -> None:
+    # Given two automations, each of which writes what the other listens to
+    rfi, punch = change(subject="ball"), change(resource="Punch Items", description="ball")
+    rules = {
+        "rfis": PASS_ON.format(name="rfis", here="RFIs", there="Punch Items", id=punch, field="description"),
+        "punch": PASS_ON.format(name="punch", here="Punch Items", there="RFIs", id=rfi, field="subject"),
+    }
+    with served(engine, settings, sim, **rules) as one:
+        with reading(engine) as db:
+            one.desk.loaded.fresh(db)
+        mine = Hooks(engine, one.box, one.settings, one.desk.loaded, "acme")
+        mine.apply(mine.plan().changes, "test")
+        # When somebody changes the one, and all that follows is done
+        change(id=rfi, subject="thrown")
+        heard = "SELECT count(*) AS n FROM tieback_deliveries WHERE hook_key <> 'config'"
+        for events in (1, 2):
+            wait_until(lambda events=events: one.rows(heard)[0]["n"] >= events, 20, "the event")  # type: ignore[misc]
+            one.settle()
+        runs = one.runs()
+    # Then one was set off, and what it wrote is known as ours
+    assert [run["automation"] for run in runs if run["state"] == "ok"] == ["pass-on-rfis"]
+    assert one_reason(runs) == "our own change: run 1"
+
+
+def one_reason(runs: list[dict[str, Any]]) -> str:
+    return str(next(run["reason"] for run in runs if run["state"] == "skipped"))
 
 
 def test_trap_30_directory_updates_that_no_longer_reach_projects_name_what_to_listen_to() -> None:
