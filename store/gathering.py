@@ -64,8 +64,11 @@ def hold(
     if row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2):
         # In a flow the first after a quiet moment is none: sorting is only slow, and each batch would cost a call more.
         flows = batches(row.resource) and _backlog(db, row.connector) >= FLOW
-        return (flows or (alone(row) and _followed(db, row))) and _gather(db, row)
-    if row.run_after > row.here:
+        if not flows and not (alone(row) and _followed(db, row)):
+            return False
+        if _gather(db, row):
+            return True
+    elif row.run_after > row.here:
         return True
     batch = (*_group(dict(row._mapping)), *_FRESH)
     count, oldest = db.execute(select(func.count(), func.min(Fetch.created_at)).where(*batch)).one()

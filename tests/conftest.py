@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load
 from store import migrate
@@ -16,6 +21,11 @@ from store.session import open_engine
 from tests import services
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+# Everything that tests write is thrown away. In memory no commit waits for a disk, which is half of the time otherwise;
+# what a killed process or server had written is there as well.
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 4 << 30
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +47,21 @@ def rabbitmq() -> Iterator[services.Server]:
 
 
 @pytest.fixture
-def fresh_database(request: pytest.FixtureRequest) -> str:
+def fresh_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a new, empty PostgreSQL database."""
     server: services.Server = request.getfixturevalue("postgresql")
     name = f"t{uuid.uuid4().hex[:12]}"
+    _administer(server, f"CREATE DATABASE {name}")
+    yield server.url.rsplit("/", 1)[0] + f"/{name}"
+    with contextlib.suppress(OperationalError):  # a test may have stopped the server
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(server: services.Server, statement: str) -> None:
     admin = create_engine(server.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
     with admin.connect() as db:
-        db.execute(text(f"CREATE DATABASE {name}"))
+        db.execute(text(statement))
     admin.dispose()
-    return server.url.rsplit("/", 1)[0] + f"/{name}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])

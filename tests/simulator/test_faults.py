@@ -200,13 +200,13 @@ def test_a_paused_sender_sends_later(fresh: Caller, receiver: Receiver):
 
 
 def test_copies_can_have_ids_of_their_own_and_come_within_some_seconds(fresh: Caller, receiver: Receiver):
-    fault(fresh, "duplicate", times=3, within_s=0.2, same_id=False)
+    fault(fresh, "duplicate", times=3, within_s=1.0, same_id=False)
     send(fresh, receiver, 1)
 
     until(lambda: len(receiver.bodies) == 3)
     assert len({one["id"] for one in receiver.bodies}) == 3
     assert len({one["resource_id"] for one in receiver.bodies}) == 1
-    assert receiver.times[2] - receiver.times[0] >= 0.19
+    assert receiver.times[2] - receiver.times[0] >= 0.3  # the first may arrive late on a busy machine
 
 
 def test_only_the_events_that_a_fault_names_are_lost(fresh: Caller, receiver: Receiver):

@@ -214,6 +214,7 @@ def sent(caller: Caller, receiver: Receiver, **wishes: str) -> str:
     for name, verb in wishes.items():
         caller.post("/_sim/change", json={"resource": name.replace("_", " "), "verb": verb})
     until(lambda: len(receiver.bodies) == len(wishes))
+    until(lambda: {one["status"] for one in caller.get("/_sim/deliveries").json()} == {"delivered"})
     return f"{PROJECT}/hooks/{hook}/deliveries"
 
 

@@ -126,6 +126,7 @@ def test_after_a_day_without_access_the_runs_are_told_so(keeping: Rig, far: Any)
 
 def test_a_record_that_is_gone_for_a_minute_while_its_list_answers_is_marked_deleted(keeping: Rig, far: Any) -> None:
     id = changed(far)
+    fault(far, "error_500", path="recycle_bin")  # else that tells it sooner
     arrive(keeping, far, id)
     change(far, "RFIs", verb="delete", id=int(id))
     arrive(keeping, far, id, "B")

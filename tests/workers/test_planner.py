@@ -11,8 +11,9 @@ from sqlalchemy import Engine, update
 
 from config import failpoints
 from config.settings import Settings
-from store.models import Fetch
+from store.models import Delivery, Fetch
 from store.session import reading, writing
+from store.types import now
 from tests.workers.conftest import fault
 from tests.workers.rig import Rig, payload, rig
 from tests.workers.served import served
@@ -86,14 +87,14 @@ def count(one: Rig, table: str) -> int:
 def test_a_burst_on_a_list_as_full_as_show_costs_a_call_for_each_hundred_and_two(
     engine: Engine, settings: Settings, far: Any
 ) -> None:
-    ids = change(far, "Punch Items", 230)
+    ids = change(far, "Punch Items", 120)
     with site(engine, settings, far, WHOLE.format(stem="punch_items", resource="Punch Items")) as one:
         arrive(one, far, ids, "Punch Items", "create")
         one.work()
         one.settle()
-        assert states(one) == ["ok"] * 230
-        assert count(one, "punch_items") == 230
-        assert sum(calls(far, "/punch_items").values()) <= 3 + 2
+        assert states(one) == ["ok"] * 120
+        assert count(one, "punch_items") == 120
+        assert sum(calls(far, "/punch_items").values()) <= 2 + 2
 
 
 def test_a_hundred_events_on_five_records_cost_five_calls_at_most(engine: Engine, settings: Settings, far: Any) -> None:
@@ -119,6 +120,8 @@ def test_a_hundred_events_on_five_records_that_are_read_alone_cost_five_calls_an
         assert [actor for actor, _ in one.bell.rung] == ["fetch"]
         for turn in range(20):
             arrive(one, far, ids if turn else ids[1:], "RFIs", mark=f"{turn:02d}")
+        with writing(engine) as db:  # however slow the machine: they came within the two seconds
+            db.execute(update(Delivery).values(received_at=now(-1)))
         one.work()
         one.settle()
         assert len(states(one)) == 100
@@ -134,7 +137,7 @@ def test_a_record_that_is_read_alone_is_read_at_once_when_nothing_follows(engine
 
 
 def test_a_flow_that_is_sorted_slowly_is_not_torn_into_small_batches(engine: Engine, settings: Settings, far: Any) -> None:
-    ids = change(far, "Punch Items", 260)
+    ids = change(far, "Punch Items", 130)
     with site(engine, settings, far, WHOLE.format(stem="punch_items", resource="Punch Items")) as one:
         arrive(one, far, ids, "Punch Items")
         # When each ten take longer to be sorted than a batch gathers
@@ -148,8 +151,8 @@ def test_a_flow_that_is_sorted_slowly_is_not_torn_into_small_batches(engine: Eng
             one.bell.rung = [asked for asked in one.bell.rung if asked[0] != "sort"]
             one.work()
         one.settle()
-        assert states(one) == ["ok"] * 260
-        assert sum(calls(far, "/punch_items").values()) <= 3 + 2
+        assert states(one) == ["ok"] * 130
+        assert sum(calls(far, "/punch_items").values()) <= 2 + 2
 
 
 def test_a_directory_edit_that_is_told_very_often_costs_a_call_for_each_record(
@@ -164,11 +167,11 @@ def test_a_directory_edit_that_is_told_very_often_costs_a_call_for_each_record(
         mine = Hooks(engine, one.box, one.settings, one.desk.loaded, "acme")
         mine.apply(mine.plan().changes, "test")
         requests.delete(f"{far.url}/_sim/calls", timeout=10).raise_for_status()
-        # When one edit of fifteen people is told three hundred times, and read while it is still being told
-        wish = {"resource": "Company Users", "events": 300, "records": 15}
+        # When one edit of fifteen people is told a hundred and twenty times, and read while it is still being told
+        wish = {"resource": "Company Users", "events": 120, "records": 15}
         requests.post(f"{far.url}/_sim/fanout", json=wish, timeout=60).raise_for_status()
         told = "SELECT count(*) AS n FROM tieback_events WHERE source = 'webhook'"
-        while one.rows(told)[0]["n"] < 300:
+        while one.rows(told)[0]["n"] < 120:
             one.relay.look()
             one.work()
         one.settle()
