@@ -36,7 +36,7 @@ test: install-dev
 
 test-services: install-dev
 	@scripts/need-services
-	@$(BIN)/pytest -m services
+	@$(BIN)/pytest -m services -n auto
 
 crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto

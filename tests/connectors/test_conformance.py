@@ -5,6 +5,7 @@ written down twice and agrees. The profile is the strict one.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from config.errors import ConfigError, Permanent
 from connectors import catalogue, http
 from connectors.catalogue import Resource, record_hash
 from connectors.kinds.procore_dmsa import Procore, known
-from connectors.ports import MemoryCalls
+from connectors.ports import MemoryCalls, MemoryQuota
 from simulator.app import Running, serve
 from simulator.records import Record
 from simulator.seeding import PARENTS
@@ -26,13 +27,23 @@ EVER = {"start_date": "2000-01-01", "end_date": "2100-01-01"}
 UNLISTED = ("Change Event Line Items", "Budget Line Items", "ToDos")
 
 
+def _without_waiting() -> MemoryQuota:
+    """A quota whose waits pass at once: this Procore has no limits, and what its first answers show is not all of them."""
+    clock = [time.time()]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    return MemoryQuota(lambda: clock[0], sleep)
+
+
 class Place:
     """One resource in one project of a simulator: its records there, and the connector that reads them."""
 
     def __init__(self, sim: Running, name: str) -> None:
         self.sim, self.row, self.calls = sim, known(name), MemoryCalls()
         self.own = ROWS[name]
-        self.procore: Procore = procore_of(connector_to(sim), calls=self.calls)
+        self.procore: Procore = procore_of(connector_to(sim), calls=self.calls, quota=_without_waiting())
         self.project = str(sim.project_id)
         self.scope_id = sim.project_id if self.own.of_project else sim.company_id
         shelves = sim.world.shelves

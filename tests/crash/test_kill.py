@@ -15,7 +15,7 @@ import requests
 from tests.crash.tree import Tree, eventually, tree
 from tests.workers.test_path import KEEP_RFIS, TELL_ERP
 
-BURST = 500
+BURST = 200
 
 
 def rows(one: Tree) -> dict[str, str]:
@@ -35,7 +35,7 @@ def test_a_burst_survives_the_death_of(victim: str, tmp_path: Path) -> None:
         one.start("up")
         one.wait_ready()
         one.cli("hooks", "apply", "acme")
-        # When 500 records change and one process is killed as soon as the first rows are there
+        # When 200 records change and one process is killed as soon as the first rows are there
         ids = one.change(BURST, fields={"subject": "changed"})
         assert eventually(lambda: len(rows(one)) > 20, True, 60), one.log()
         pid = one.child() if victim == "child" else one.supervisor()

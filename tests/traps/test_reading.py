@@ -31,7 +31,7 @@ def test_trap_15_a_404_on_an_update_deletes_nothing(desk: Rig, change: Any, told
 def test_trap_18_a_window_of_seconds_is_kept_as_well_as_the_hourly_one() -> None:
     with serve(seed=7, spike=5, hourly=1_000) as small:
         procore = procore_of(connector_to(small), quota=MemoryQuota())
-        for _ in range(12):
+        for _ in range(6):
             procore.request("GET", "/rest/v1.0/me")
         seen = requests.get(f"{small.url}/_sim/calls", timeout=10).json()
     assert not [one for one in seen if one["status"] == 429]
