@@ -71,13 +71,7 @@ def _claim(desk: Desk, import_id: int) -> tuple[Held | None, Any]:
 def _work(desk: Desk, held: Held, row: Any, until: float | None) -> None:
     work: Work | None = None
     try:
-        work = Work(
-            desk,
-            held,
-            row,
-            desk.loaded.procore(row.connector, row.lane, (row.options or {}).get("share")),
-            dict(row.counts or {}),
-        )
+        work = Work(desk, held, row, desk.loaded.procore(row.connector, row.lane), dict(row.counts or {}))
         _planned(work)
         while (part := _next(work)) is not None:
             _one(work, part, _between(until))

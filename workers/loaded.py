@@ -29,7 +29,6 @@ from connectors import definition as connector_definition
 from connectors import destinations
 from connectors.definition import Connector
 from connectors.kinds.procore_dmsa import Procore
-from connectors.sharing import Share
 from store import connectors as kept
 from store import definitions
 from store.session import reading
@@ -168,10 +167,8 @@ class Loaded:
     def connectors(self) -> dict[str, Connector]:
         return dict(self.site.connectors)
 
-    def procore(self, name: str, lane: str = "webhook", share: float | None = None) -> Procore:
-        """`share` is the part of an hour's calls beyond which it leaves the rest to others."""
-        quota = self.quota if share is None else Share(self.quota, share)
-        return Procore(self.connector(name), self.tokens, self.call_log, quota, lane=lane)
+    def procore(self, name: str, lane: str = "webhook") -> Procore:
+        return Procore(self.connector(name), self.tokens, self.call_log, self.quota, lane=lane)
 
     def destination(self, name: str) -> Any:
         """The destination `kind:name`. Raises: Permanent when there is none, or its secrets cannot be had."""

@@ -13,13 +13,10 @@ from workers.import_work import COUNTED
 
 
 class StepImports:
-    """One run's imports. `requested_by` says which step of which run asked, so that an attempt finds its own again.
+    """One run's imports. `requested_by` says which step of which run asked, so that an attempt finds its own again."""
 
-    `share` is the part of an hour's calls that the automation may use.
-    """
-
-    def __init__(self, desk: Desk, run: Any, share: float | None = None):
-        self._desk, self._run, self._share = desk, run, share
+    def __init__(self, desk: Desk, run: Any):
+        self._desk, self._run = desk, run
 
     def start(self, wish: Wish, step: str) -> int | None:
         self._desk.loaded.connector(wish.connector)
@@ -31,9 +28,7 @@ class StepImports:
 
     @retrying
     def _begun(self, wish: Wish, asker: str) -> int | None:
-        options: dict[str, Any] = {"table": wish.table, "deletions": wish.deletions}
-        if self._share is not None:
-            options["share"] = self._share
+        options = {"table": wish.table, "deletions": wish.deletions}
         with writing(self._desk.engine) as db:
             imports.alone(db, wish.connector)
             mine = imports.asked_by(db, asker)

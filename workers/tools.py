@@ -44,7 +44,7 @@ class Tools:
 
     def procore(self, connector: str) -> Procore:
         """Raises: Permanent(kind="no_connector") when there is none of this name, or it cannot be used."""
-        return self._desk.loaded.procore(connector, self._lane, self._running.limits.api_share)
+        return self._desk.loaded.procore(connector, self._lane)
 
     def http(self, destination: str) -> Http:
         """Raises: Permanent(kind="no_destination") when there is none of this name."""
@@ -60,7 +60,7 @@ class Tools:
         return Caps(self._desk.engine, self._running.row, self._running.limits)
 
     def imports(self) -> StepImports:
-        return StepImports(self._desk, self._running.row, self._running.limits.api_share)
+        return StepImports(self._desk, self._running.row)
 
     def repairs(self) -> StepRepairs:
         return StepRepairs(self._desk, self._lane)

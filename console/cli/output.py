@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -65,6 +66,11 @@ def show_json(value: Any) -> None:
 def say(text: str = "") -> None:
     """One or more lines of the answer, without anything that could move the cursor."""
     click.echo(safe(text))
+
+
+def wrapped(text: str) -> str:
+    """A paragraph below a heading."""
+    return textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def safe(text: str) -> str:

@@ -85,7 +85,7 @@ def _connection(stage: Stage) -> None:
 
 
 def _automations(stage: Stage) -> None:
-    for name in recipes.names():
+    for name in recipes.FIRST:
         (stage.site / "automations" / f"{name}.yaml").write_text(recipes.instantiate(name, NAME), "utf-8")
     _say("tieback rules check && tieback rules apply    (two recipes, now in the site's automations/)")
     _show(stage.tieback("rules", "check"))

@@ -34,7 +34,7 @@ def test_a_broken_file_is_told_and_what_was_in_force_stays(tieback: Tieback, tmp
     # Then the message has place and suggestion, and the old version is still the one in force
     assert applied.code == 1
     assert (
-        'automations/rfi-to-database.yaml:17:10 error TB130: there is no action "db.upsrt"; did you mean "db.upsert"?'
+        'automations/rfi-to-database.yaml:21:10 error TB130: there is no action "db.upsrt"; did you mean "db.upsert"?'
         in applied.out
     )
     rows = {row["name"]: row for row in tieback("rules", "list", "--json").json()}

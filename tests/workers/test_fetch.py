@@ -90,7 +90,7 @@ def test_a_read_that_keeps_ending_its_worker_parks_its_runs_with_the_cause_and_c
 
 def test_a_surprise_inside_a_read_neither_loops_hot_nor_loses_the_run(keeping: Rig, far: Any) -> None:
     class Broken(Loaded):
-        def procore(self, name: str, lane: str = "webhook", share: float | None = None) -> Any:
+        def procore(self, name: str, lane: str = "webhook") -> Any:
             raise RuntimeError("nobody expected this")
 
     keeping.desk.loaded.__class__ = Broken
