@@ -293,7 +293,6 @@ class StoreJournal:
             out = flowing.enter(db, self._row, flow, overlap_key, throttle_key)
             if out is None and flow.throttle:
                 self.digest_until, self.digest_key = runs.digest_until(db, self._row.id), throttle_key
-        failpoints.hit("run.entered")
         return out
 
     def cancelled(self) -> bool:

@@ -38,13 +38,25 @@ from tests.workers.rig import Rig, payload, write_site
 
 ROOT = Path(__file__).parents[2]
 SWEPT = tuple(str(ROOT / part) for part in (
-    "webhook/", "workers/", "store/", "automations/engine.py", "automations/effects.py", "automations/actions/",
+    "webhook/", "workers/", "store/", "automations/engine.py", "automations/attempt.py", "automations/doing.py",
+    "automations/items.py", "automations/effects.py", "automations/actions/",
 ))  # fmt: skip
 SECRET = "s" * 40
 CRASHED = 137
 
 
-def rules(keyed: bool) -> str:
+FLOW = """
+    flow:
+      coalesce: {key: event.resource_id, quiet: 1s, max_wait: 5s, keep: all}
+      overlap: {key: event.resource_id, policy: queue}
+      throttle: {rate: 10/1h, over: wait}
+    finally:
+      - {id: counted, use: metrics.count, with: {name: swept}}"""
+
+
+def rules(keyed: bool, flow: bool = False) -> str:
+    """`flow`: the event gathers, takes its place among others, and its effect is that of an item of a list."""
+    foreach = "foreach: events.map(e, e.key)\n        " if flow else ""
     key = 'idempotency_key: "rfi-${event.key}", ' if keyed else ""
     return f"""
     format: 1
@@ -52,13 +64,13 @@ def rules(keyed: bool) -> str:
     stage: live
     when:
       - webhook: {{connector: acme, resource: RFIs, actions: [update]}}
-    retry: {{attempts: 20, backoff: fixed, first: 1s}}
+    retry: {{attempts: 20, backoff: fixed, first: 1s}}{FLOW if flow else ""}
     do:
       - id: write
         use: db.upsert
         with: {{table: rfis, row: "${{record}}", version: "${{record.updated_at}}", if_newer: true}}
       - id: tell
-        use: http.call
+        {foreach}use: http.call
         with: {{to: http:sink, method: POST, path: /rfis, {key}json: {{event: "${{event.key}}"}}}}
     """
 
@@ -100,6 +112,7 @@ class Sweep:
 
     def __init__(self, settings: Settings, far: Far, record_id: str):
         self.settings, self.far, self.record_id = settings, far, record_id
+        self.flow = False
         self.id = uuid.uuid4().hex[:8]
         self.trial_settings = replace(settings, database_url=self._trial_url())
         # Children inherit this engine with what it has compiled and without connections.
@@ -113,9 +126,10 @@ class Sweep:
     def _file(self) -> Path:
         return Path(self.settings.database_url.removeprefix("sqlite:///"))
 
-    def prepare(self, keyed: bool) -> None:
+    def prepare(self, keyed: bool, flow: bool = False) -> None:
         """Site, schema and hook, made in a child so that nothing of it stays in this process."""
-        write_site(self.settings, self.far, swept=rules(keyed))
+        self.flow = flow
+        write_site(self.settings, self.far, swept=rules(keyed, flow))
         assert in_child(self._prepare) == 0
 
     def _prepare(self) -> None:
@@ -204,6 +218,8 @@ class Sweep:
         if status == 204:
             answered()
         one.work()
+        if self.flow:
+            one.settle()
         _tracer.stop()
         one.close()
 
@@ -222,6 +238,7 @@ class Sweep:
             "runs": one.runs(),
             "rows": len(one.rows("SELECT id FROM rfis")) if any(r["state"] in ("ok", "parked") for r in one.runs()) else 0,
             "effects": one.rows("SELECT state FROM tieback_effects"),
+            "counted": one.rows("SELECT value FROM tieback_counters"),
             "applied": sum(1 for call in sent if (call.get("body") or {}).get("event") == key and call["applied"]),
         }
 

@@ -21,6 +21,10 @@ from tests.conftest import KEY
 from tests.crash.sweep import Far, Sweep, simulator
 
 SHARDS = 4
+OF_FLOW = (
+    "workers/beginning.py", "workers/flowing.py", "workers/finishing.py", "workers/execute.py", "workers/journal.py",
+    "store/flow.py", "automations/attempt.py", "automations/items.py", "automations/engine.py",
+)  # fmt: skip
 STRIDE = 1 if os.environ.get("TIEBACK_SWEEP") == "all" else 9
 
 pytestmark = pytest.mark.timeout(3000)
@@ -69,6 +73,20 @@ def test_no_line_at_which_to_end_loses_the_event_or_doubles_the_effect(
     for line in sweep.lines()[shard :: SHARDS * STRIDE]:
         found = sweep.crash_at(line)
         if not as_if_nothing_had_happened(found):
+            wrong[line] = found
+    assert wrong == {}
+
+
+def test_no_line_of_gathering_queueing_and_lists_loses_the_event_or_doubles_the_effect(
+    swept: Settings, far: Far, record_id: str
+) -> None:
+    sweep = Sweep(swept, far, record_id)
+    sweep.prepare(keyed=True, flow=True)
+    sweep.keep_template()
+    wrong = {}
+    for line in [one for one in sweep.lines() if one.startswith(OF_FLOW)][:: max(1, STRIDE // 3)]:
+        found = sweep.crash_at(line)
+        if not as_if_nothing_had_happened(found) or [row["value"] for row in found["counted"]] != [1.0]:
             wrong[line] = found
     assert wrong == {}
 

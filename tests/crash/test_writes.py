@@ -54,7 +54,7 @@ class WriteSweep(Sweep):
 
     way = ""
 
-    def prepare(self, keyed: bool = True) -> None:
+    def prepare(self, keyed: bool = True, flow: bool = False) -> None:
         write_site(self.settings, self.far, swept=textwrap.dedent(RULE).replace("WITH", WITH[self.way]))
         assert in_child(self._prepare) == 0
 
