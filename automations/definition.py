@@ -23,12 +23,13 @@ from automations.naming import Names
 from automations.parts import Automation as Automation
 from automations.parts import Expect, Flow, Limits, Rate, Retry, Step
 from automations.reading import Codes, validated
-from automations.stepping import Stepping, retry_of
+from automations.stepping import Stepping, home_of, retry_of
 from automations.suspects import suspects
 from automations.written import Automation as Written
 from automations.written import Flow as WrittenFlow
 from automations.written import Limits as WrittenLimits
 from automations.written import Trigger as WrittenTrigger
+from automations.written import is_name
 from config import yamlfile
 from config.problems import Problem, Problems, problem
 from config.yamlfile import Node
@@ -54,14 +55,14 @@ class _Loading:
         self._first_look(node)
         self.compiler = Compiler(self.text, self.found, _of_vars(node.at(["vars"]) if "vars" in node.value else None))
         self.found += [*suspects(node), *lacking(node)]
-        written, wrong = validated(Written, node, Codes())
+        written, wrong = validated(Written, node, Codes(home=home_of))
         self.found += wrong
         given = _triggers(node, written)
         heard = triggers_of(node, given, self.known, self.compiler)
-        names = self._names(node, heard, unsure=len(heard.triggers) < len(given))
+        names = self._names(node, heard, unsure=not given or len(heard.triggers) < len(given))
         lines = self._lines(node, names)
         flow = self._flow(node, written, names)
-        alone = len(heard.triggers) == len(given) and not any(one.connector for one in heard.triggers)
+        alone = 0 < len(given) == len(heard.triggers) and not any(one.connector for one in heard.triggers)
         stepping = Stepping(names, self.known, self.compiler, needs_connector=alone)
         steps = {key: stepping.of(node, key) for key in ("do", "on_error", "finally")}
         share = self._share(node)
@@ -114,6 +115,8 @@ class _Loading:
             return None
         seen = node.at(["limits", "api_share"])
         match = re.fullmatch(r"(\d{1,3})\s*%", seen.value) if isinstance(seen.value, str) else None
+        if not isinstance(seen.value, str):
+            return None  # its shape complains of that
         if match is None or not 1 <= int(match[1]) <= 100:
             self.compiler.wrong(seen.mark, "TB113", f'"{seen.value}" is no share; write a part of the hour, such as 60%', "60%")
             return None
@@ -171,6 +174,8 @@ def _cheap(expression: Expression) -> bool:
 
 
 def _of_vars(node: Node | None) -> Field:
-    if node is None or not isinstance(node.value, dict):
+    if node is None:
         return a_map("vars")
+    if not isinstance(node.value, dict) or any(not is_name(name) for name in node.value):
+        return Field("map", called="vars")  # what is wrong with them is not told at every use as well
     return a_map("vars", **{name: of_value(child.unmarked()) for name, child in node.value.items()})

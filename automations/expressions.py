@@ -186,6 +186,8 @@ def check(text: str, scope: Field) -> tuple[Expression | None, list[Finding]]:
     kind, complaints = _types(text, found)
     if unread := [c for c in complaints if c.code == "TB201"]:
         return None, [_slipped(text) or unread[0]]
+    if text.startswith("-") and any(c.offset == 0 for c in complaints):
+        return None, [Finding(0, "TB201", "not an expression: a space is missing behind the dash of this entry", "- ")]
     findings = found.findings + complaints + _never_work(found)
     if any(not f.warning for f in findings):
         return None, findings

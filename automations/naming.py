@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from automations import event as events
-from automations.fields import INT, TEXT, TIME, Field, a_list, a_map, shared
+from automations.fields import INT, TEXT, TIME, Field, a_list, a_map, one_of, shared
 from automations.known import Known
 from automations.parts import Trigger
 
@@ -36,8 +36,9 @@ class Names:
         unsure: bool,
     ):
         self._triggers, self._records, self._unsure, self._gathers = triggers, records, unsure, gathers
+        which = TEXT if unsure else one_of(*(one.id for one in triggers))
         self._always = {
-            "run": RUN, "vars": variables, "steps": a_map("steps"), "lookup": known.lookup_field(),
+            "run": with_names(RUN, trigger=which), "vars": variables, "steps": a_map("steps"), "lookup": known.lookup_field(),
             "calendars": known.calendar_field(),
         }  # fmt: skip
 
@@ -72,4 +73,4 @@ class Names:
 
 
 def with_names(scope: Field, **more: Field) -> Field:
-    return a_map(None, **{**(scope.fields or {}), **more})
+    return a_map(scope.called, **{**(scope.fields or {}), **more})

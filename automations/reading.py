@@ -18,7 +18,10 @@ from config.yamlfile import Node
 
 @dataclass(frozen=True)
 class Codes:
-    """Which codes and words to use: a rule's own keys and an action's parameters differ in both."""
+    """Which codes and words to use: a rule's own keys and an action's parameters differ in both.
+
+    `home` tells of an unknown key in a mapping below which key it would be at home.
+    """
 
     unknown: str = "TB104"
     missing: str = "TB105"
@@ -26,6 +29,7 @@ class Codes:
     choice: str = "TB112"
     thing: str = "key"
     owner: str = ""
+    home: Callable[[Node, str], str | None] = lambda _, __: None
 
 
 def validated(
@@ -35,7 +39,7 @@ def validated(
     try:
         return model.model_validate(node.unmarked()), []
     except ValidationError as error:
-        wrong = [e for e in error.errors(include_url=False) if not _skipped(node, e["loc"], skip)]
+        wrong = [e for e in error.errors(include_url=False) if not _skipped(node, e, skip)]
         meant = _meant(model, node, wrong)
         told = {(*loc[:-1], right) for loc, right in meant.items()}
         found = [_problem(model, node, e, codes, meant) for e in wrong if e["type"] != "missing" or e["loc"] not in told]
@@ -62,7 +66,9 @@ def _meant(model: type[BaseModel], node: Node, wrong: Sequence[Any]) -> dict[Loc
     return found
 
 
-def _skipped(node: Node, loc: Sequence[str | int], skip: Callable[[Node], bool]) -> bool:
+def _skipped(node: Node, error: Any, skip: Callable[[Node], bool]) -> bool:
+    """A value that is not known yet cannot be judged; that its key is none can."""
+    loc = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
     return any(skip(node.at(loc[:length])) for length in range(1, len(loc) + 1) if _exists(node, loc[:length]))
 
 
@@ -75,7 +81,9 @@ def _problem(model: type[BaseModel], node: Node, error: Any, codes: Codes, meant
     if kind == "extra_forbidden":
         here = _model(model, loc[:-1])
         guess = meant.get(error["loc"])
-        return unknown_key(node.key_mark(loc), str(loc[-1]), _keys(here), codes, guess, _homes(here, str(loc[-1])))
+        home = codes.home(node.at(loc[:-1]), str(loc[-1]))
+        homes = [home] if home else _homes(here, str(loc[-1]))
+        return unknown_key(node.key_mark(loc), str(loc[-1]), _keys(here), codes, guess, homes)
     if kind == "missing":
         return problem(node.at(loc[:-1]).mark, codes.missing, _missing(loc, codes), suggestion=f"{loc[-1]}:")
     seen = node.at(loc)
@@ -103,7 +111,7 @@ def unknown_key(
 ) -> Problem:
     """`guess` is what was meant, when that is known; `homes` are the keys of this place below which the key would be one."""
     owner = f" of {codes.owner}" if codes.owner else " here"
-    guess = guess or synonym(key, known) or (None if homes else nearest(key, known))
+    guess = guess or (None if homes else synonym(key, known) or nearest(key, known))
     if guess is None and homes:
         told = " or ".join(f"{home}:" for home in homes)
         return problem(

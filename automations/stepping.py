@@ -14,13 +14,15 @@ from automations.known import Known, no_connector
 from automations.naming import ERROR, Names, with_names
 from automations.parts import Retry, Step
 from automations.reading import Codes, validated
+from automations.synonyms import synonym
 from automations.templates import expressions_in
-from automations.written import LATER_ACTIONS
+from automations.written import LATER_ACTIONS, is_name
 from automations.written import Retry as WrittenRetry
 from automations.written import Step as Written
 from config.problems import Mark, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
+_KEYS = frozenset(field.alias or name for name, field in Written.model_fields.items())
 LISTS = ("do", "on_error", "finally")
 
 
@@ -32,6 +34,7 @@ class Stepping:
         self._needs_connector = needs_connector
         self._outputs: dict[str, Field] = {}
         self._ids: dict[str, Mark] = {}
+        self._unsure = False  # an id is wrong: that is told once, and not at every use of the step
 
     def of(self, node: Node, key: str) -> tuple[Step, ...]:
         """The steps of one list of the file."""
@@ -49,15 +52,18 @@ class Stepping:
         items, scope = self._foreach(item, scope)
         step = self._made(item, name, lines, scope, items)
         self._outputs[name] = self._given(item, name, items is not None)
+        self._unsure = self._unsure or not is_name(name)
         return step
 
     def _scope(self, item: Node, lines: list[Node], list_: str) -> Field:
         more = {"error": ERROR} if list_ == "on_error" else {}
         scope = self._names.of([line.value for line in lines], expressions_in(item))
-        return with_names(scope, steps=Field("map", fields=dict(self._outputs), called="steps"), **more)
+        return with_names(scope, steps=Field("map", fields=None if self._unsure else dict(self._outputs), called="steps"), **more)
 
     def _foreach(self, item: Node, scope: Field) -> tuple[Any, Field]:
         """What gives the items, and the scope with `item` in it."""
+        if "foreach" not in item.value and any(key not in _KEYS and synonym(key, ("foreach",)) for key in item.value):
+            return None, with_names(scope, item=ANY)  # the key is complained of, and not every use of item
         if "foreach" not in item.value:
             if "parallel" in item.value:
                 self._compiler.wrong(item.key_mark(["parallel"]), "TB142", "parallel: works with foreach: only; take it out")
@@ -84,7 +90,7 @@ class Stepping:
         if action is None:
             self._no_action(use)
             return None
-        self._parameters(given, use.value, action)
+        self._parameters(given, use.value, action, item.value)
         values = self._values(given, action, scope)
         written, _ = validated(Written, item, Codes())
         if written is None or not isinstance(values, dict):
@@ -138,11 +144,13 @@ class Stepping:
         mend = did_you_mean(use.value, words) or f"; there are {', '.join(words)}"
         self._compiler.wrong(use.mark, "TB130", f'there is no action "{use.value}"{mend}', nearest(use.value, words))
 
-    def _parameters(self, given: Node, word: str, action: Any) -> None:
+    def _parameters(self, given: Node, word: str, action: Any, beside: Mapping[str, Node]) -> None:
         if not isinstance(given.value, dict):
             return
         codes = Codes("TB131", "TB132", "TB133", "TB112", "parameter", word)
         _, wrong = validated(action.Params, given, codes, skip=_templated)
+        # One that stands beside with: instead of below it is told there.
+        wrong = [one for one in wrong if one.code != "TB132" or str(one.suggestion).rstrip(":") not in beside]
         self._compiler.found += wrong
         for name in getattr(action, "FIXED", ()):
             child = given.value.get(name)
@@ -171,6 +179,14 @@ class Stepping:
             mend = did_you_mean(node.value, known) or "; put a file for it into destinations/"
             what = f'there is no destination "{node.value}"{mend}'
             self._compiler.found.append(problem(node.mark, "TB136", what, suggestion=nearest(node.value, known)))
+
+
+def home_of(parent: Node, key: str) -> str | None:
+    """A parameter of an action that stands beside `with:`."""
+    use = parent.value.get("use") if isinstance(parent.value, dict) else None
+    action: Any = of_word(use.value) if use is not None else None
+    names = {field.alias or name for name, field in action.Params.model_fields.items()} if action is not None else set()
+    return "with" if key in names else None
 
 
 def retry_of(written: WrittenRetry | None) -> Retry | None:

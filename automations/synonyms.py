@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 
 _WORDS = {
@@ -58,6 +59,7 @@ _WORDS = {
     "rate": "limit max",
     "over": "exceeded otherwise",
     "policy": "mode strategy",
+    "automation": "rule workflow name id job",
     "timeout": "time_limit max_time",
 }
 _MEANT: dict[str, list[str]] = {}
@@ -68,5 +70,7 @@ for _right, _others in _WORDS.items():
 
 def synonym(word: str, known: Collection[object]) -> str | None:
     """The key of this place that another system calls so, None when there is none or when it is not clear which."""
-    found = [right for right in _MEANT.get(word.lower().replace("-", "_"), ()) if right in known]
+    spelt = word.lower().replace("-", "_")
+    close = [spelt] if spelt in _MEANT else difflib.get_close_matches(spelt, _MEANT, n=1, cutoff=0.85)
+    found = [right for name in close for right in _MEANT[name] if right in known]
     return found[0] if len(found) == 1 else None

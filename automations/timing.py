@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
 from automations.parts import Timing
+from config.problems import did_you_mean
 
 PROJECT_ZONE = "project"
 MOST_CAUGHT_UP = 100
@@ -48,8 +49,16 @@ def zone_of(name: object) -> str:
     if name == PROJECT_ZONE:
         return PROJECT_ZONE
     if not isinstance(name, str) or _zone(name) is None:
-        raise ValueError(f'"{name}" is no time zone; write one such as America/Chicago, UTC, or project')
+        guess = _city(str(name)) or did_you_mean(str(name), available_timezones())
+        mend = guess or "; write one such as America/Chicago, UTC, or project"
+        raise ValueError(f'"{name}" is no time zone{mend}')
     return name
+
+
+def _city(name: str) -> str:
+    """`Chicago` is `America/Chicago`."""
+    found = sorted(zone for zone in available_timezones() if zone.lower().endswith(f"/{name.lower().replace(' ', '_')}"))
+    return f'; did you mean "{found[0]}"?' if found else ""
 
 
 def often_enough(every_s: float) -> float:
@@ -63,7 +72,7 @@ def often_enough(every_s: float) -> float:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):  # absent, or a name that leads out of the folder of zones
+    except (KeyError, ValueError, OSError):  # absent, or a name that leads out of the folder of zones
         return None
 
 

@@ -43,6 +43,11 @@ def name(value: Any) -> Any:
     return value
 
 
+def is_name(value: str) -> bool:
+    """Whether expressions can use it."""
+    return _NAME.match(value) is not None and value not in KEYWORDS
+
+
 def _duration(value: Any) -> float:
     try:
         return seconds(value)
