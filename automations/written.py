@@ -12,12 +12,7 @@ from automations.durations import rate, seconds
 from automations.tokens import KEYWORDS
 
 TRIGGERS = ("webhook", "schedule", "sweep", "config", "inbound", "run", "manual")
-LATER_ACTIONS = frozenset(
-    [
-        "file.mirror",
-        "file.ics",
-    ]
-)
+LATER_ACTIONS: frozenset[str] = frozenset()
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,79}\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")

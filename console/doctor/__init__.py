@@ -38,7 +38,9 @@ def look() -> list[Finding]:
         settings = all_settings.load()
     except ConfigError as error:
         return [*found, Finding("settings", "wrong", str(error), "Nothing else can be looked at before that.")]
-    found += _each((standing.settings, standing.site_folder, standing.folder, standing.disk, standing.keys), settings)
+    found += _each(
+        (standing.settings, standing.site_folder, standing.folder, standing.disk, standing.files, standing.keys), settings
+    )
     found += _each((running.sqlite, running.database, running.broker), settings)
     if any(one.name == "database" and one.state == "ok" for one in found):
         found += _each((*outside.LOOKS, *changing.LOOKS, *messages.LOOKS), settings)

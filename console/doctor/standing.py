@@ -57,6 +57,32 @@ def disk(given: Settings) -> Iterator[Finding]:
         yield Finding("disk", "ok", seen)
 
 
+def files(given: Settings) -> Iterator[Finding]:
+    """Where file actions write: it can be written, is closed to others, and has room."""
+    root = given.files_root
+    if root.exists() and not root.is_dir():
+        yield Finding("files", "wrong", f"{root} is no folder", "Move it away, or set TIEBACK_FILES_ROOT.")
+    elif not os.access(_existing(root), os.W_OK | os.X_OK):
+        yield Finding("files", "wrong", f"{root} cannot be written", f"Give it to the user that runs Tieback: chown USER {root}")
+    elif not root.exists():
+        yield Finding("files", "ok", f"{root} will be made with the first file")
+    elif root.stat().st_mode & 0o027:
+        yield Finding("files", "warn", f"{root} is open to other users", f"Run: chmod 750 {root}, or 700")
+    else:
+        yield from _room(root)
+
+
+def _room(root: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(root).free
+    seen = f"{root} is ours, with {free >> 20} MiB free"
+    if free < FULL_BYTES:
+        yield Finding("files", "wrong", seen, "Free some space: steps that write files wait for it.")
+    elif free < TIGHT_BYTES:
+        yield Finding("files", "warn", seen, "Free some space before it runs out.")
+    else:
+        yield Finding("files", "ok", seen)
+
+
 def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent

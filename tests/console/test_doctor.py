@@ -30,6 +30,19 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(tieback: Tieback, 
     assert "hunter2" not in said.out
 
 
+def test_the_folder_of_files_is_looked_at(tieback: Tieback, tmp_path: Path) -> None:
+    assert findings(tieback)["files"]["seen"].endswith("will be made with the first file")
+    root = tmp_path / "out"
+    root.write_text("")
+    assert findings(tieback, TIEBACK_FILES_ROOT=str(root))["files"]["state"] == "wrong"
+    root.unlink()
+    root.mkdir(mode=0o755)
+    found = findings(tieback, TIEBACK_FILES_ROOT=str(root))["files"]
+    assert (found["state"], found["mend"]) == ("warn", f"Run: chmod 750 {root}, or 700")
+    root.chmod(0o700)
+    assert findings(tieback, TIEBACK_FILES_ROOT=str(root))["files"]["state"] == "ok"
+
+
 def test_a_silent_broker_is_wrong_and_harmless(tieback: Tieback) -> None:
     broker = findings(tieback, TIEBACK_BROKER_URL="redis://127.0.0.1:1/0")["broker"]
     assert broker["state"] == "wrong"
