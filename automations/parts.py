@@ -10,6 +10,7 @@ from typing import Any, Literal
 from automations.event import Event
 from automations.expressions import Expression
 from automations.fields import Field
+from automations.written_tests import Test
 from config.problems import Problem
 
 Stage = Literal["off", "shadow", "live"]
@@ -242,7 +243,7 @@ class Automation:
     on_error: tuple[Step, ...] = ()
     finally_: tuple[Step, ...] = ()
     expect: Expect = Expect()
-    tests: tuple[Mapping[str, Any], ...] = ()
+    tests: tuple[Test, ...] = ()
 
     @property
     def all_steps(self) -> tuple[Step, ...]:

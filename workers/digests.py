@@ -9,10 +9,11 @@ import logging
 from typing import Any
 
 from automations.actions.notify_send import policy_of
+from automations.digesting import message_of
 from automations.effects import may_have_applied
 from config.errors import Permanent, TiebackError, Transient, Uncertain
 from config.logs import about, scrub
-from connectors.messages import Item, Message, Notifier, Receipt, one_line
+from connectors.messages import Notifier, Receipt
 from store import digests, leases, runs, switch, timers
 from store.leases import Held
 from store.session import writing
@@ -20,7 +21,6 @@ from workers.desk import Desk
 
 log = logging.getLogger("tieback.digests")
 
-LINES = 10
 AGAIN_S, REFUSED_AGAIN_S = 60.0, 900.0
 
 
@@ -66,7 +66,7 @@ def _say(desk: Desk, bundle: str, held: Held, rows: list[Any]) -> None:
     desk.keeper.still_mine(held)
     try:
         mouth: Notifier = desk.loaded.destination(rows[0].destination)
-        receipt = mouth.notify(message_of(rows))
+        receipt = mouth.notify(message_of(rows[0].automation, rows[0].digest, [row.message for row in rows]))
     except TiebackError as error:
         _failed(desk, bundle, held, rows, error)
         raise
@@ -101,21 +101,3 @@ def _in_doubt(rows: list[Any]) -> Permanent:
         "effect (tieback effects list --state uncertain).",
         kind="uncertain",
     )
-
-
-def message_of(rows: list[Any]) -> Message:
-    """How many, the first lines each with its link, and how many more."""
-    first, count = rows[0], len(rows)
-    said = f"{count} message{'' if count == 1 else 's'}"
-    lines = [_item(row.message) for row in rows[:LINES]]
-    more = f"\n… and {count - LINES} more" if count > LINES else ""
-    return Message(
-        text=f"{said} of {first.automation} came faster than its rate allows:{more}",
-        key=first.digest, title=f"{first.automation}: {said}", items=tuple(lines),
-        recipients=tuple(first.message.get("recipients", ())),
-        about={"automation": first.automation, "digest": True, "count": count},
-    )  # fmt: skip
-
-
-def _item(said: dict[str, Any]) -> Item:
-    return Item(one_line(": ".join(part for part in (said["title"], said["text"]) if part), 200), said["link"])

@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from automations import transitions
-from automations.conditions import judge
+from automations import lasting
 from automations.parts import Automation, Trigger
 from store import records, watches
 from store.session import writing
@@ -23,8 +22,6 @@ from workers.watching import fire, scope_of
 
 PAGE = 500
 MOST_FAULTY = 20
-# A sweep at seven that told of a record at seven tells of it again at seven, not a day later.
-EARLY_S, EARLY_PART = 60.0, 0.1
 
 
 def look(desk: Desk, rule: Automation, version_id: int, trigger: Trigger, moment: dt.datetime, projects: list[str] | None) -> str:
@@ -69,19 +66,9 @@ class _Looking:
         """One that cannot be judged is told of, so that its run says why; but not thousands of them."""
         before_id = records.before(db, copy) if self._trigger.transition or self._names_previous() else None
         before = records.get(db, before_id) if before_id else None
-        scope = scope_of(db, self._trigger, copy, before, self._moment, self._tables)
-        if transitions.why_no_longer(self._trigger, scope.event, scope.previous, scope.record) is not None:
-            return False
-        if self._trigger.transition and self._trigger.transition.was is not None and not self._moved(scope):
-            return False
-        lines = judge(enumerate(self._trigger.where), scope.values(self._rule, self._trigger.id))
-        faulty = bool(lines) and lines[-1].held is None
-        self._faulty += faulty
-        return (not lines or lines[-1].held is not False) and not (faulty and self._faulty > MOST_FAULTY)
-
-    def _moved(self, scope: Any) -> bool:
-        """`from:` looks at the copy before; one that is watched already has moved."""
-        return transitions.why_not(self._trigger, scope.event, scope.previous, scope.record) is None
+        met = lasting.found(self._rule, self._trigger, scope_of(db, self._trigger, copy, before, self._moment, self._tables))
+        self._faulty += met.faulty
+        return met.so and not (met.faulty and self._faulty > MOST_FAULTY)
 
     def _names_previous(self) -> bool:
         return any(line.roots() & {"previous", "changed"} for line in self._trigger.where)
@@ -95,14 +82,12 @@ class _Looking:
             }  # fmt: skip
             watch = watches.begin(db, of, self._trigger.hold_s or 0.0)
         at_once = fresh and not self._trigger.hold_s
-        if not at_once and (watch.due_at is None or watch.due_at > self._moment + dt.timedelta(seconds=self._early_s())):
+        early = dt.timedelta(seconds=lasting.early_s(self._trigger))
+        if not at_once and (watch.due_at is None or watch.due_at > self._moment + early):
             return
         self._fired += 1
         watches.fired(db, watch.id, self._trigger.repeat_s)
         self._rings += fire(db, self._rule, self._version_id, self._trigger, watch, copy, "sweep", self._moment)
-
-    def _early_s(self) -> float:
-        return min(EARLY_S, (self._trigger.repeat_s or 0.0) * EARLY_PART)
 
     def take_rings(self) -> Rings:
         taken, self._rings = self._rings, []

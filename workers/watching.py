@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from automations import transitions
-from automations.conditions import judge
+from automations import lasting
 from automations.parts import Automation, Trigger
 from automations.scope import Scope, SiteTables
 from store import events, records, timers, watches
@@ -80,14 +79,9 @@ def fire(
 
 
 def _still(db: Connection, rule: Automation, trigger: Trigger, copy: Any, moment: dt.datetime, tables: SiteTables) -> bool:
-    """A condition that cannot be evaluated holds: the run says what is wrong with it, rather than nobody."""
     before_id = records.before(db, copy)
     before = records.get(db, before_id) if before_id else None
-    scope = scope_of(db, trigger, copy, before, moment, tables)
-    if transitions.why_no_longer(trigger, scope.event, scope.previous, scope.record) is not None:
-        return False
-    lines = judge(enumerate(trigger.where), scope.values(rule, trigger.id))
-    return not lines or lines[-1].held is not False
+    return lasting.still(rule, trigger, scope_of(db, trigger, copy, before, moment, tables)).so
 
 
 def scope_of(db: Connection, trigger: Trigger, copy: Any, before: Any, moment: dt.datetime, tables: SiteTables) -> Scope:

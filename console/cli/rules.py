@@ -25,7 +25,9 @@ ONE_RESOURCE = {
 }  # fmt: skip
 FORMATS = ("text", "json", "github")
 
-rules = Family(name="rules", help="Check, list and apply automations.")
+MORE = {"test": ("testing:test", "Run the tests that automations bring along.")}
+
+rules = Family(name="rules", help="Check, test, explain and apply automations.", table=MORE)
 
 
 @rules.command()

@@ -28,7 +28,7 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checked:
 
     Needs no network and no secret. Connectors that were added by hand are known when the database can be read.
     """
-    folder = _site_of(settings, paths)
+    folder = site_of(settings, paths)
     files = checking.files_of(paths or _folders(folder))
     of_folder = {name: [file for file in files if file.parent.name == name] for name in ("connectors", "destinations")}
     rules = [file for file in files if file.parent.name not in of_folder]
@@ -42,7 +42,22 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checked:
     return checked
 
 
-def _site_of(settings: Settings, paths: Sequence[Path]) -> Path:
+def load_alone(settings: Settings, paths: Sequence[Path]) -> Checked:
+    """The automations among these files, or of the site, however many of the connectors and destinations they name are there.
+
+    For what calls nobody. Lookup tables and calendars count where the site has any.
+    """
+    folder = site_of(settings, paths)
+    files = [
+        file for file in checking.files_of(paths or _folders(folder)) if file.parent.name not in ("connectors", "destinations")
+    ]
+    lookups, _ = tables.lookups_in(folder / "lookups")
+    calendars, _ = tables.calendars_in(folder / "calendars")
+    known = Known(lookups={name: one.item for name, one in lookups.items()} or None, calendars=set(calendars) or None)
+    return checking.check(files, known, None if paths else folder)
+
+
+def site_of(settings: Settings, paths: Sequence[Path]) -> Path:
     """The site that the first path is part of, else the configured one."""
     for path in paths[:1]:
         for folder in (path, *path.absolute().parents):

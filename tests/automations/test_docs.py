@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from automations import event, naming, written
+from automations import claims, event, naming, written, written_tests
 from automations.definition import load
 from automations.parts import Automation
 from tests.automations.given import KNOWN
@@ -42,3 +42,15 @@ def test_every_key_and_name_is_in_the_docs() -> None:
         keys |= {f.alias or n for n, f in getattr(written, name).model_fields.items()}
     for word in keys | names | set(written.TRIGGERS):
         assert re.search(rf"\b{word}\b", page), word
+
+
+def test_the_example_of_the_tests_holds_and_every_key_of_a_test_is_in_the_docs() -> None:
+    page = (DOCS / "tests.md").read_text("utf-8")
+    found = re.search(r"```yaml\n(format: 1.*?)```", page, re.DOTALL)
+    assert found
+    told = claims.verdicts(load(found.group(1), "tests.md", KNOWN))
+    assert [one.ok for one in told] == [True, True]
+    for model in (written_tests.Given, written_tests.Then, written_tests.Expect, written_tests.Answer):
+        for name, field in model.model_fields.items():
+            if name not in ("choice", "by", "note"):  # the short form says the choice
+                assert re.search(rf"\b{field.alias or name}\b", page), name
