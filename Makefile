@@ -1,4 +1,4 @@
-# make demo | up | test | test-services | crash | lint | bench | lock: everything goes into .venv, from the lock.
+# make demo | up | test | test-services | screenshots | crash | lint | bench | lock: everything goes into .venv, from the lock.
 PYTHON ?= python3.11
 PORT ?= 8000
 SIM_PORT ?= 8900
@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCKS := requirements.txt requirements-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up test test-services crash lint format bench lock clean
+.PHONY: help install install-dev demo up test test-services screenshots crash lint format bench lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -37,6 +37,9 @@ test: install-dev
 test-services: install-dev
 	@scripts/need-services
 	@$(BIN)/pytest -m services -n auto
+
+screenshots: install-dev
+	@$(BIN)/python -m tests.console.web.screenshots
 
 crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto

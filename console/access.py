@@ -111,6 +111,13 @@ wizard.connect        POST  /add-connector/connect                    admin     
 wizard.company        POST  /add-connector/company                    admin     whole
 wizard.add            POST  /add-connector/add                        admin     whole
 wizard.leave          POST  /add-connector/leave                      admin     whole
+approvals.list        GET   /approvals                                viewer    own
+approvals.answer      POST  /approvals/<id:id>/answer                 operator  own
+alerts.list           GET   /alerts                                   viewer    whole
+alerts.ack            POST  /alerts/<id:id>/ack                       operator  whole
+schedules.list        GET   /schedules                                viewer    whole
+changes.hold          POST  /changes/hold                             operator  whole
+changes.resume        POST  /changes/resume                           operator  whole
 automations.list      GET   /automations                              viewer    whole
 automations.show      GET   /automations/<name>                       viewer    whole
 automations.pause     POST  /automations/<name>/pause                 operator  whole
@@ -147,6 +154,13 @@ api.deliveries        GET   /api/v1/deliveries                        viewer    
 api.failures          GET   /api/v1/failures                          viewer    own
 api.effects           GET   /api/v1/effects                           viewer    own
 api.effect_settle     POST  /api/v1/effects/<id:id>/settle            operator  own
+api.approvals         GET   /api/v1/approvals                         viewer    own
+api.approval_answer   POST  /api/v1/approvals/<id:id>/answer          operator  own
+api.alerts            GET   /api/v1/alerts                            viewer    whole
+api.alert_ack         POST  /api/v1/alerts/<id:id>/ack                operator  whole
+api.schedules         GET   /api/v1/schedules                         viewer    whole
+api.changes_hold      POST  /api/v1/changes/hold                      operator  whole
+api.changes_resume    POST  /api/v1/changes/resume                    operator  whole
 api.connectors        GET   /api/v1/connectors                        viewer    own
 api.connector         GET   /api/v1/connectors/<name>                 viewer    own
 api.connector_pause   POST  /api/v1/connectors/<name>/pause           operator  own

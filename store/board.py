@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, cast, func, literal, select
 
-from store.models import Automation, Delivery, Effect, Event, Fetch, Hook, Import, Run, SiteFile, Version
+from store.models import Approval, Automation, Delivery, Effect, Event, Fetch, Hook, Import, Run, SiteFile, Version
 from store.types import now
 
 Only = Collection[str] | None
@@ -93,6 +93,9 @@ def count(db: Connection, what: str, only: Only) -> int:
         "failed lately": select(Run.id).where(Run.state == "failed", Run.finished_at >= now(-3600), *of(Run.connector, only)),
         "parked": select(Run.id).where(Run.state == "parked", *of(Run.connector, only)),
         "uncertain": run_of.where(Effect.state == "uncertain", *of(Run.connector, only)),
+        "asks": select(Approval.id)
+        .join(Run, Run.id == Approval.run_id)
+        .where(Approval.state == "open", *of(Run.connector, only)),
         "quarantined lately": select(Delivery.id).where(
             Delivery.state == "quarantined", Delivery.received_at >= now(-86400), *of(Delivery.connector, only)
         ),

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, or_, select
 
 from store.board import Only, of
-from store.models import Delivery, Effect, Event, Record, Run
+from store.models import Approval, Delivery, Effect, Event, Record, Run
 from store.types import now
 
 Dict = dict[str, Any]
@@ -77,6 +77,16 @@ def effects(db: Connection, only: Only, limit: int, before: int | None = None, *
     wanted = wanted.where(*_same(Effect, asked, "state", "run_id"), *_same(Run, asked, "automation"))
     wanted = wanted.where(*([Effect.id < before] if before is not None else []))
     return _dicts(db, wanted.order_by(Effect.id.desc()).limit(limit))
+
+
+def approvals(
+    db: Connection, only: Only, limit: int, before: int | None = None, *, state: str | None = None, id: int | None = None
+) -> list[Dict]:
+    """Questions of runs, the newest first."""
+    wanted = select(Approval.__table__, Run.connector).join(Run, Run.id == Approval.run_id).where(*of(Run.connector, only))
+    wanted = wanted.where(*_same(Approval, {"state": state, "id": id}, "state", "id"))
+    wanted = wanted.where(*([Approval.id < before] if before is not None else []))
+    return _dicts(db, wanted.order_by(Approval.id.desc()).limit(limit))
 
 
 def failed(db: Connection, only: Only, limit: int, hours: float) -> list[Dict]:

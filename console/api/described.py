@@ -41,6 +41,19 @@ class Settle(Wish):
     note: Annotated[str, Field(max_length=1000, description="What was seen at the far end.")] = ""
 
 
+class Answer(Wish):
+    choice: Annotated[str, Field(min_length=1, max_length=100, description="One of the question's choices.")]
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Acknowledge(Wish):
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Hold(Wish):
+    reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it so.")]
+
+
 class Given(BaseModel):
     """What is answered; more fields may come."""
 
@@ -157,6 +170,35 @@ class Overview(Given):
     workers: list[dict[str, Any]]
 
 
+class Question(Given):
+    id: int
+    run_id: int
+    automation: str
+    question: str
+    choices: list[str]
+    state: str
+    choice: str | None
+
+
+class Alert(Given):
+    id: int
+    kind: str
+    subject: str
+    message: str
+    state: str
+    since: dt.datetime
+    acked_by: str | None
+
+
+class Schedule(Given):
+    name: str
+    automation: str
+    trigger: str
+    zone: str
+    written: str
+    next_at: dt.datetime
+
+
 class Done(Given):
     """What was asked for is done."""
 
@@ -194,6 +236,13 @@ DESCRIBED: Mapping[str, Described] = {
     "api.effects": Described("The ledger of effects, newest first", Effect, True, query={
         "state": _ABOUT["state"], "automation": "Only of this automation."}),
     "api.effect_settle": Described("Say whether an uncertain effect arrived", Done, takes=Settle),
+    "api.approvals": Described("Questions of runs, newest first", Question, True, query={"state": _ABOUT["state"]}),
+    "api.approval_answer": Described("Answer a question", Done, takes=Answer),
+    "api.alerts": Described("What is not as it should be, newest first", Alert, True, query={"state": _ABOUT["state"]}),
+    "api.alert_ack": Described("Say that somebody looks after an alert", Done, takes=Acknowledge),
+    "api.schedules": Described("What is due by the clock, the next first", Schedule, True),
+    "api.changes_hold": Described("Hold every change outside back", Done, takes=Hold),
+    "api.changes_resume": Described("Let changes go out again", Done, takes=Nothing),
     "api.connectors": Described("Connectors", Connector, True),
     "api.connector": Described("One connector with its definition and verdict", Connector),
     "api.connector_pause": Described("Pause a connector", Done, takes=WithReason),

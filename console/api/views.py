@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from config.hiding import scrub
 from console.api.described import (
     DESCRIBED,
+    Acknowledge,
+    Answer,
+    Hold,
     Nothing,
     PauseAutomation,
     PauseLane,
@@ -24,6 +27,8 @@ from console.cli.output import as_json_value
 from console.faults import Fault
 from console.pages.parts import here
 from console.verbs import (
+    alerting,
+    approving,
     auditing,
     connected,
     failing,
@@ -34,6 +39,7 @@ from console.verbs import (
     repairing,
     ruling,
     running,
+    scheduling,
     settling,
     showing,
     switching,
@@ -146,6 +152,35 @@ def effect_settle(id: int) -> Response:
     return given({"done": True, "effect": id, "became": settling.settle(here(), id, wanted.outcome, wanted.note)})
 
 
+def approval_answer(id: int) -> Response:
+    wanted = wish(Answer)
+    return given({"done": True, "question": id, "choice": approving.answer(here(), id, wanted.choice, wanted.note)})
+
+
+def alerts() -> Response:
+    return whole(alerting.listed(here(), 1000, asked("api.alerts").get("state")))
+
+
+def alert_ack(id: int) -> Response:
+    alerting.ack(here(), id, wish(Acknowledge).note)
+    return given({"done": True, "alert": id})
+
+
+def schedules() -> Response:
+    asked("api.schedules")
+    return whole(scheduling.listed(here()))
+
+
+def changes_hold() -> Response:
+    switching.pause_effects(here(), wish(Hold).reason)
+    return given({"done": True})
+
+
+def changes_resume() -> Response:
+    wish(Nothing)
+    return given({"done": True, "runs": switching.resume_effects(here())})
+
+
 def connectors() -> Response:
     asked("api.connectors")
     return whole(connected.listed(here()))
@@ -219,7 +254,10 @@ VIEWS: dict[str, Callable[..., Response]] = {
     "api.openapi": openapi, "api.overview": overview, "api.runs": _listing("api.runs", looking.runs), "api.run": run,
     "api.run_retry": run_retry, "api.run_cancel": run_cancel, "api.events": _listing("api.events", looking.events),
     "api.event": event, "api.deliveries": _listing("api.deliveries", looking.deliveries), "api.failures": failures,
-    "api.effects": _listing("api.effects", looking.effects), "api.effect_settle": effect_settle, "api.connectors": connectors,
+    "api.effects": _listing("api.effects", looking.effects), "api.approvals": _listing("api.approvals", approving.listed),
+    "api.approval_answer": approval_answer, "api.alerts": alerts, "api.alert_ack": alert_ack, "api.schedules": schedules,
+    "api.changes_hold": changes_hold, "api.changes_resume": changes_resume, "api.effect_settle": effect_settle,
+    "api.connectors": connectors,
     "api.connector": connector, "api.connector_pause": connector_pause, "api.connector_resume": connector_resume,
     "api.automations": automations, "api.automation_pause": automation_pause, "api.automation_resume": automation_resume,
     "api.queues": queues, "api.queue_pause": queue_pause, "api.queue_resume": queue_resume, "api.imports": imports,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -52,7 +53,10 @@ def _play(stage: Stage, stay: bool) -> int:
 
 
 def _stay(stage: Stage) -> int:
-    click.echo(f"\nstaying up: door http://127.0.0.1:{stage.port}, simulator {stage.simulator}. Ctrl-C ends both.")
+    password = secrets.token_urlsafe(12)
+    stage.tieback("users", "add", "demo", "--role", "admin", "--password-file", "-", input=password)
+    click.echo(f"\nstaying up: console and door http://127.0.0.1:{stage.port}, simulator {stage.simulator}. Ctrl-C ends both.")
+    click.echo(f"sign in to the console as demo with the password {password}")
     while True:
         for child in stage.children:
             if not child.alive():

@@ -106,11 +106,12 @@ class Stage:
         what = f"did not answer on port {port} within {READY_S:.0f} s" if child.alive() else "ended by itself"
         raise DemoFailed(f"{child.name} {what}. The end of {child.log}:\n{child.tail()}")
 
-    def tieback(self, *words: str) -> str:
+    def tieback(self, *words: str, input: str = "") -> str:
         """Run a command as a person would; returns its answer. Raises: DemoFailed with what it said."""
         done = subprocess.run(
             [sys.executable, "-m", "console.cli", *words],
             env=self.env,
+            input=input,
             capture_output=True,
             text=True,
             timeout=COMMAND_S,

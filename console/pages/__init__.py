@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from console.pages import (
     account,
+    alerts,
+    approvals,
     audit,
     automations,
     connectors,
@@ -18,6 +20,7 @@ from console.pages import (
     queues,
     records,
     runs,
+    schedules,
     settings,
     sign_in,
     users,
@@ -26,7 +29,7 @@ from console.pages import (
 from console.pages.parts import standing as standing
 
 PAGES = (
-    sign_in, first, account, overview, find, runs, events, records, failures, effects, connectors, wizard, automations, queues,
-    data, imports, audit, users, settings,
+    sign_in, first, account, overview, find, runs, events, records, failures, effects, approvals, alerts, queues, connectors,
+    wizard, automations, schedules, data, imports, audit, users, settings,
 )  # fmt: skip
 VIEWS = {endpoint: view for page in PAGES for endpoint, view in page.VIEWS.items()}

@@ -5,7 +5,13 @@ from __future__ import annotations
 NAVIGATION = (
     (
         "Now",
-        (("overview.show", "/", "Overview"), ("failures.list", "/failures", "Failures"), ("queues.show", "/queues", "Queues")),
+        (
+            ("overview.show", "/", "Overview"),
+            ("failures.list", "/failures", "Failures"),
+            ("approvals.list", "/approvals", "Approvals"),
+            ("alerts.list", "/alerts", "Alerts"),
+            ("queues.show", "/queues", "Queues"),
+        ),
     ),
     (
         "What happened",
@@ -22,6 +28,7 @@ NAVIGATION = (
         (
             ("connectors.list", "/connectors", "Connectors"),
             ("automations.list", "/automations", "Automations"),
+            ("schedules.list", "/schedules", "Schedules"),
             ("data.list", "/data", "Data"),
         ),
     ),

@@ -77,9 +77,9 @@ def _endpoint(typed: Dict) -> Dict:
         raise ConfigError(f"choose an environment: {', '.join(ENVIRONMENTS)}.")
     if typed["environment"] != "custom":
         return {"environment": typed["environment"]}
-    hosts = {name: typed[name] for name in ("api_host", "login_host")}
-    if not all(hosts.values()):
-        raise ConfigError("a custom environment needs the API host and the sign-in host, such as https://procore.example.com.")
+    hosts = {"api_host": typed["api_host"], "login_host": typed["login_host"] or typed["api_host"]}
+    if not hosts["api_host"]:
+        raise ConfigError("a custom environment needs its API host, such as https://procore.example.com.")
     return {"environment": "custom", **hosts, **({"private": True} if typed["private"] else {})}
 
 

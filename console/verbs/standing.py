@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console.verbs.at_hand import AtHand
-from store import beats, board, connectors, pauses
+from store import alerts, beats, board, connectors, pauses, switch
 from store.session import reading
 
+MOST_ALERTS = 5
 LEVELS = ("bad", "warn", "held")
 WORDS = {"good": "All is well", "held": "Held by hand", "warn": "Needs a look", "bad": "Not healthy"}
 
@@ -40,6 +41,9 @@ def _reasons(db: Connection, here: AtHand) -> Iterator[Reason]:
     yield from _connectors(db, here)
     yield from _counted(db, here)
     if here.only is None:
+        for alert in alerts.every(db, state="open", limit=MOST_ALERTS):
+            if alert.acked_by is None:
+                yield Reason("warn", alert.message, "/alerts?state=open")
         for name, message in board.broken(db):
             yield Reason("warn", f"{name} does not load: {message.splitlines()[0][:200]}", "/automations")
 
@@ -50,6 +54,8 @@ def _whole(db: Connection) -> Iterator[Reason]:
 
 
 def _held(db: Connection, here: AtHand) -> Iterator[Reason]:
+    if (changes := switch.held(db)) is not None:
+        yield Reason("held", changes[:1].upper() + changes[1:], "/queues")
     for row in pauses.every(db):
         yield Reason("held", f"The lane {row.lane} is paused{until(row.until)}: {row.reason}", "/queues")
     if here.only is None:
@@ -80,7 +86,8 @@ def _connectors(db: Connection, here: AtHand) -> Iterator[Reason]:
 _COUNTED = (
     ("failed lately", "warn", "run", "failed within the last hour", "/failures"),
     ("parked", "warn", "run", "put aside for a person", "/runs?state=parked"),
-    ("uncertain", "warn", "effect", "in doubt: look whether it arrived, then settle it", "/effects?state=uncertain"),
+    ("uncertain", "warn", "effect", "in doubt: somebody has to look, and settle it", "/effects?state=uncertain"),
+    ("asks", "warn", "run", "asking somebody before it goes on", "/approvals?state=open"),
     ("quarantined lately", "warn", "delivery", "quarantined within the last day", "/deliveries?state=quarantined"),
 )
 

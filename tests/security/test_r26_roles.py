@@ -108,6 +108,8 @@ OBJECTS = {
     "effects.settle": {"outcome": "applied"}, "connectors.show": {}, "connectors.pause": {}, "connectors.resume": {},
     "connectors.validate": {}, "connectors.hooks": {}, "connectors.export": {}, "imports.show": {}, "imports.cancel": {},
     "failures.retry": {},
+    "approvals.answer": {"choice": "approve"},
+    "api.approval_answer": {"choice": "approve"},
     "api.run": {}, "api.run_retry": {}, "api.run_cancel": {}, "api.event": {}, "api.effect_settle": {"outcome": "applied"},
     "api.connector": {}, "api.connector_pause": {}, "api.connector_resume": {},
 }  # fmt: skip
@@ -154,7 +156,17 @@ def test_no_list_shows_what_is_another_companys(everybody: Everybody, endpoint: 
     theirs, all_of_it = everybody.signed_in["nora"].get(path), everybody.signed_in["vera"].get(path)
     assert theirs.status in (200, 303)
     assert "acme-prod" not in theirs.text
-    if endpoint not in ("find.go", "imports.list", "repairs.list", "api.imports", "api.repairs", "data.list", "effects.list"):
+    if endpoint not in (
+        "find.go",
+        "imports.list",
+        "repairs.list",
+        "api.imports",
+        "api.repairs",
+        "data.list",
+        "effects.list",
+        "approvals.list",
+        "api.approvals",
+    ):
         assert "acme-prod" in all_of_it.text or "acme-prod" in all_of_it.location or endpoint == "failures.list"
 
 

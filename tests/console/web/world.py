@@ -15,6 +15,8 @@ from sqlalchemy import Connection, update
 
 from config.secrets import Box, Secret
 from store import (
+    alerts,
+    approvals,
     audit,
     beats,
     calls,
@@ -29,6 +31,7 @@ from store import (
     records,
     repairs,
     runs,
+    schedules,
     tables,
 )
 from store.deliveries import Arrival
@@ -336,6 +339,26 @@ def _rest(db: Connection, word: Word) -> None:
             version="updated_at",
         )
     audit.note(db, word("cli:ana"), "connector added", word("acme-prod"), {"company_id": word(COMPANY)})
+    alive(db, word)
+    approvals.ask(
+        db,
+        {
+            "run_id": 1,
+            "path": "do/0",
+            "automation": "change-order-to-erp",
+            "question": word("Post change order 12?"),
+            "choices": ["approve", "reject"],
+            "about": {"total": word("12,400.00")},
+            "until": None,
+        },
+    )
+    alerts.raise_(db, "silence", "rfi-to-database", word("rfi-to-database: no run within 24 h, although it is expected"))
+    at = {"automation": "rfi-to-database", "trigger": "nightly", "zone": "America/Denver", "written": word("10 2 * * *")}
+    schedules.keep(db, "rfi-to-database/nightly/America/Denver", at, dt.datetime.now(dt.UTC) + dt.timedelta(hours=5))
+    pauses.put(db, "backfill", word("Procore asked us to wait"), "user:ana", None)
+
+
+def alive(db: Connection, word: Word = plain) -> None:
+    """Relay and worker give a sign of life."""
     for role in ("relay", "worker"):
         beats.beat(db, f"{role}:{word('host-1')}", role)
-    pauses.put(db, "backfill", word("Procore asked us to wait"), "user:ana", None)

@@ -1,0 +1,47 @@
+"""`tieback failures …`"""
+
+from __future__ import annotations
+
+import click
+
+from console.cli.family import Family
+from console.cli.output import listing, listing_options, say
+from console.verbs import failing
+from console.verbs.at_hand import at_hand
+
+COLUMNS = {
+    "CAUSE": "cause", "STATE": "state", "RUNS": "count", "KIND": "kind", "SINCE": "first", "LAST": "last", "WHAT": "message",
+}  # fmt: skip
+
+failures = Family(name="failures", help="What failed within a week, by cause.")
+cause_argument = click.argument("cause")
+
+
+@failures.command("list")
+@listing_options
+def list_(limit: int, as_json: bool) -> None:
+    """List the causes of failures, open ones first, those with most runs before the others."""
+    with at_hand() as here:
+        rows = failing.groups(here)[:limit]
+    listing(rows, COLUMNS, as_json=as_json, empty="Nothing has failed within a week.")
+
+
+@failures.command()
+@cause_argument
+@click.option("--state", type=click.Choice(failing.STATES), default="acknowledged", show_default=True, help="What to say of it.")
+@click.option("--note", default="", help="What is known about it.")
+def ack(cause: str, state: str, note: str) -> None:
+    """Say of a cause that it is known, to be ignored, or open again."""
+    with at_hand() as here:
+        failing.mark(here, cause, state, note)
+    say(f"{cause}: {state}")
+
+
+@failures.command()
+@cause_argument
+@click.option("--most", type=click.IntRange(1, failing.MOST_AT_ONCE), default=1, show_default=True, help="At most so many runs.")
+def retry(cause: str, most: int) -> None:
+    """Try runs of a cause again, the newest first. Try one before you try all."""
+    with at_hand() as here:
+        again = failing.retry(here, cause, most)
+    say(f"{cause}: {again} run{'' if again == 1 else 's'} due again")
