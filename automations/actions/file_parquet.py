@@ -1,6 +1,6 @@
 """Write rows as Parquet, for warehouses and notebooks.
 
-The kind of a column is that of its first 10,000 values: truth, whole and decimal numbers, dates, times, text; lists and
+The kind of a column is that of its first 4,000 values: truth, whole and decimal numbers, dates, times, text; lists and
 maps are JSON text. A later value that is of another kind is an error; write `type:` then.
 
 ```yaml
@@ -34,7 +34,7 @@ from connectors.drafts import Draft
 
 __all__ = ["FIXED", "OUTPUT", "policy"]
 POLICY = "by_method"
-AT_ONCE = 10_000
+AT_ONCE = 4_000
 LACKING = "file.parquet needs pyarrow, which is not installed here. Run: pip install 'tieback[parquet]'"
 Type = Literal["text", "int", "double", "bool", "date", "timestamp"]
 
