@@ -46,6 +46,7 @@ class _Looking:
         self._rule, self._version_id, self._trigger, self._moment = rule, version_id, trigger, moment
         self._tables = desk.loaded.site.tables
         self._seen: set[str] = set()
+        self._days: dict[str, dt.datetime] = {}
         self._rings: Rings = []
         self._met, self._fired, self._faulty = 0, 0, 0
 
@@ -66,9 +67,16 @@ class _Looking:
         """One that cannot be judged is told of, so that its run says why; but not thousands of them."""
         before_id = records.before(db, copy) if self._trigger.transition or self._names_previous() else None
         before = records.get(db, before_id) if before_id else None
-        met = lasting.found(self._rule, self._trigger, scope_of(db, self._trigger, copy, before, self._moment, self._tables))
+        scope = scope_of(self._trigger, copy, before, self._moment, self._today(db, copy), self._tables)
+        met = lasting.found(self._rule, self._trigger, scope)
         self._faulty += met.faulty
         return met.so and not (met.faulty and self._faulty > MOST_FAULTY)
+
+    def _today(self, db: Connection, copy: Any) -> dt.datetime:
+        """Asked once for each project: there may be a hundred thousand copies."""
+        if copy.project_id not in self._days:
+            self._days[copy.project_id] = today(db, copy.connector, copy.project_id, self._moment)
+        return self._days[copy.project_id]
 
     def _names_previous(self) -> bool:
         return any(line.roots() & {"previous", "changed"} for line in self._trigger.where)

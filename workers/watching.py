@@ -16,7 +16,6 @@ from workers.beginning import Chosen, Rings, choose
 from workers.desk import Desk
 from workers.dispatch import ring
 from workers.events import event_of
-from workers.zones import today
 
 KIND = "watch"
 AT_ONCE = 100
@@ -81,11 +80,12 @@ def fire(
 def _still(db: Connection, rule: Automation, trigger: Trigger, copy: Any, moment: dt.datetime, tables: SiteTables) -> bool:
     before_id = records.before(db, copy)
     before = records.get(db, before_id) if before_id else None
-    return lasting.still(rule, trigger, scope_of(db, trigger, copy, before, moment, tables)).so
+    day = today(db, copy.connector, copy.project_id, moment)
+    return lasting.still(rule, trigger, scope_of(trigger, copy, before, moment, day, tables)).so
 
 
-def scope_of(db: Connection, trigger: Trigger, copy: Any, before: Any, moment: dt.datetime, tables: SiteTables) -> Scope:
-    """What the conditions of a trigger see of a copy, outside of any run."""
+def scope_of(trigger: Trigger, copy: Any, before: Any, moment: dt.datetime, day: dt.datetime, tables: SiteTables) -> Scope:
+    """What the conditions of a trigger see of a copy, outside of any run. `day` is the midnight that began the project's day."""
     event = event_of(
         {
             "id": None, "connector": copy.connector, "event_key": "", "action": "update", "resource_name": copy.resource,
@@ -95,7 +95,7 @@ def scope_of(db: Connection, trigger: Trigger, copy: Any, before: Any, moment: d
     )  # fmt: skip
     return Scope(
         event, "", moment, copy.body, before.body if before is not None else None,
-        today=today(db, copy.connector, copy.project_id, moment), trigger=trigger.id, tables=tables,
+        today=day, trigger=trigger.id, tables=tables,
     )  # fmt: skip
 
 
