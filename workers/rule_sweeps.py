@@ -19,6 +19,7 @@ from workers.beginning import Rings
 from workers.desk import Desk
 from workers.dispatch import ring
 from workers.watching import fire, scope_of
+from workers.zones import today
 
 PAGE = 500
 MOST_FAULTY = 20

@@ -16,6 +16,7 @@ from workers.beginning import Chosen, Rings, choose
 from workers.desk import Desk
 from workers.dispatch import ring
 from workers.events import event_of
+from workers.zones import today
 
 KIND = "watch"
 AT_ONCE = 100
