@@ -43,18 +43,26 @@ def load(text: str, name: str, known: Known | None = None) -> Automation:
     return _Loading(text, name, known or Known()).automation()
 
 
+def reload(text: str, name: str) -> Automation:
+    """One that was checked when it was put in force: what only advises its author is left out, so that many load fast.
+
+    Raises: Problems when this code no longer reads it.
+    """
+    return _Loading(text, name, Known(), advises=False).automation()
+
+
 class _Loading:
     """One file on its way; collects problems as it goes."""
 
-    def __init__(self, text: str, name: str, known: Known):
-        self.text, self.name, self.known = text, name, known
+    def __init__(self, text: str, name: str, known: Known, advises: bool = True):
+        self.text, self.name, self.known, self.advises = text, name, known, advises
         self.found: list[Problem] = []
 
     def automation(self) -> Automation:
         node = yamlfile.parse(self.text, self.name)
         self._first_look(node)
         self.compiler = Compiler(self.text, self.found, _of_vars(node.at(["vars"]) if "vars" in node.value else None))
-        self.found += [*suspects(node), *lacking(node)]
+        self.found += [*suspects(node), *lacking(node)] if self.advises else []
         written, wrong = validated(Written, node, Codes(home=home_of))
         self.found += wrong
         given = _triggers(node, written)
@@ -69,7 +77,7 @@ class _Loading:
         self._refuse()
         assert written is not None
         automation = self._whole(written, heard, lines, steps, flow, share)
-        self.found += checks.found(node, automation, self.known)
+        self.found += checks.found(node, automation, self.known) if self.advises else []
         self._refuse()
         return replace(automation, warnings=tuple(p for p in self.found if p.severity == "warning"))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 _TOKEN = re.compile(
@@ -63,6 +64,11 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """Every word in order. Total: what CEL would refuse becomes a sign of one character."""
+    return list(_tokens(text))
+
+
+@lru_cache(maxsize=1024)  # a text is looked at from many sides while its rule is loaded
+def _tokens(text: str) -> tuple[Token, ...]:
     found = []
     for match in _TOKEN.finditer(text):
         group = match.lastgroup
@@ -70,7 +76,7 @@ def tokens(text: str) -> list[Token]:
             continue
         kind = "string" if group in ("string", "raw", "quoted") else group
         found.append(Token(kind, match.group(), match.start(), match.end()))  # type: ignore[arg-type]
-    return found
+    return tuple(found)
 
 
 def closing(found: list[Token], opening: int) -> int:

@@ -106,7 +106,9 @@ class Loaded:
             except ConfigError as error:
                 refused[row.name] = str(error)
         active = definitions.active(db)
-        parsed = {one.version_id: rule for one in active if (rule := _parsed(one.source, one.file))}
+        # A version never changes, so one that is loaded already stays as it is.
+        known = self._by_version
+        parsed = {one.version_id: rule for one in active if (rule := known.get(one.version_id) or _parsed(one.source, one.file))}
         automations = tuple(parsed.values())
         self._by_version = parsed
         # A token that is remembered may be of the place that a connector led to before.
@@ -134,7 +136,7 @@ class Loaded:
         if known is None:
             with reading(self._engine) as db:
                 row = definitions.version(db, version_id)
-            known = self._by_version[version_id] = definition.load(row.source, row.file)
+            known = self._by_version[version_id] = definition.reload(row.source, row.file)
         return known
 
     def in_force(self, name: str) -> tuple[Automation | None, int | None]:
@@ -204,7 +206,7 @@ def _readable(read: Callable[[str, str], T], row: Any) -> T | None:
 def _parsed(source: str, file: str) -> Automation | None:
     """A version in force; None when this code no longer reads it, which must not stop the others."""
     try:
-        return definition.load(source, file)
+        return definition.reload(source, file)
     except ConfigError as error:
         log.error("automation.unreadable", extra=about(file=file, error=error))
         return None
