@@ -2,7 +2,8 @@
 
     python -m bench.matching [--count 1000]
 
-Seconds are the processor's, so that whatever else the machine does is not counted. Prints, beside the figures, the targets: loaded in under 3 s, and an event matched against a thousand for less than five
+Seconds are the processor's, so that whatever else the machine does is not counted.
+Prints, beside the figures, the targets: loaded in under 3 s, and an event matched against a thousand for less than five
 times what it costs against ten.
 """
 

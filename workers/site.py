@@ -175,7 +175,8 @@ class _Site:
                     raise ConfigError(f'{shown}: the id "{rule.id}" is taken by {names[rule.id]}. Give one of them another id.')
                 names[rule.id] = shown
                 rules.append(rule)
-                self._note(definitions.activate(self._db, rule.id, shown, source), "automation activated", rule.id)
+                news = definitions.activate(self._db, rule.id, shown, source)
+                self._note(news, "automation activated", rule.id, detail={"version": rule.version, "file": shown})
             except ConfigError as error:
                 self._messages.append(_drawn(error))
                 broken.setdefault(before.get(shown, path.stem[:MOST_NAME]), _drawn(error))
@@ -189,12 +190,12 @@ class _Site:
         timers.ensure(self._db, "schedules", "site", in_s=schedules.SYNC_EVERY_S, every_s=schedules.SYNC_EVERY_S)
         timers.ensure(self._db, "expect", "site", in_s=expecting.EVERY_S, every_s=expecting.EVERY_S)
 
-    def _note(self, news: bool, verb: str, subject: str, kind: str | None = None) -> None:
+    def _note(self, news: bool, verb: str, subject: str, kind: str | None = None, detail: Any = None) -> None:
         """`kind` is that of the configuration event which tells of it; automations are told of together, at the end."""
         if not news:
             return
         self._changed = True
-        audit.note(self._db, self._actor, verb, subject)
+        audit.note(self._db, self._actor, verb, subject, detail)
         if kind:
             config_events.note(self._db, kind, subject, config_events.SITE, {"by": self._actor})
         elif verb.startswith("automation"):

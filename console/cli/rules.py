@@ -25,7 +25,10 @@ ONE_RESOURCE = {
 }  # fmt: skip
 FORMATS = ("text", "json", "github")
 
-MORE = {"test": ("testing:test", "Run the tests that automations bring along.")}
+MORE = {
+    "test": ("testing:test", "Run the tests that automations bring along."),
+    "explain": ("explaining:explain", "Say why an automation did what it did with an event."),
+}
 
 rules = Family(name="rules", help="Check, test, explain and apply automations.", table=MORE)
 
