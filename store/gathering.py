@@ -28,6 +28,7 @@ PATIENCE_S = 20.0
 LONG_PATIENCE_S = 120.0
 # So many within two seconds are a flow: there a fuller batch is worth more than a second.
 FLOW = 10
+LATELY_S = 10.0
 # A project that was just created is complete only after 5 to 15 s. Source: recordings of v4.0 hooks by others.
 FIRST_READ_AFTER_S = {"Projects": 10.0}
 
@@ -77,8 +78,8 @@ def hold(
     if count >= MOST or row.here - oldest > timedelta(seconds=patience_s):
         return False
     lately = db.scalar(select(func.count()).select_from(Fetch).where(*batch, Fetch.created_at > now(-GATHER_S))) or 0
-    flows = batches(row.resource) and (lately >= FLOW or backlog >= FLOW)
-    if not flows and not _more_to_come(db, row.connector, oldest):
+    dense = lately >= FLOW or backlog >= FLOW or (lately > 0 and _read_lately(db, row) >= FLOW)
+    if not (batches(row.resource) and dense) and not _more_to_come(db, row.connector, oldest):
         return False
     db.execute(update(Fetch).where(*batch, Fetch.run_after <= now(again_s)).values(run_after=now(again_s), rung_at=None))
     return True
@@ -154,6 +155,12 @@ def _followed(db: Connection, row: Any) -> bool:
     others = select(Fetch.id).where(*_group(dict(row._mapping)), *_FRESH, Fetch.id != row.id)
     joined = select(Event.id).where(Event.id == row.event_id, Event.timestamp < row.newest)
     return _backlog(db, row.connector) > 0 or any(db.scalar(one.limit(1)) is not None for one in (others, joined))
+
+
+def _read_lately(db: Connection, row: Any) -> int:
+    """How many of its group came and were read already: a burst that begins slowly is one from its second batch on."""
+    of = (*_group(dict(row._mapping)), Fetch.state != "waiting", Fetch.created_at > now(-LATELY_S))
+    return db.scalar(select(func.count()).select_from(select(Fetch.id).where(*of).limit(FLOW).subquery())) or 0
 
 
 def _gather(db: Connection, row: Any) -> bool:

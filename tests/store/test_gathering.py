@@ -169,6 +169,24 @@ def test_a_first_that_is_read_alone_is_gathered_once_others_follow_it(engine: En
         assert not gathering.hold(db, first, 0.5, alone=lambda _row: True)
 
 
+def test_a_burst_that_begins_slowly_is_gathered_from_its_second_batch_on(engine: Engine, event: int) -> None:
+    # Given a first batch of ten that was read some seconds ago
+    finish(engine, want(engine, event, "first"))
+    for id in [want(engine, event, f"0{number}") for number in range(gathering.FLOW)]:
+        with writing(engine) as db:
+            db.execute(update(Fetch).where(Fetch.id == id).values(state="ok", run_after=None))
+    later(engine, 3)
+    # When others follow, few at a time
+    second = want(engine, event, "2")
+    with writing(engine) as db:
+        db.execute(update(Fetch).where(Fetch.id == second).values(created_at=now(-2.5), run_after=now(-0.5)))
+        assert not gathering.hold(db, second, 0.5)
+    want(engine, event, "3")
+    # Then they wait for each other as long as they keep coming
+    with writing(engine) as db:
+        assert gathering.hold(db, second, 0.5)
+
+
 def test_a_long_backlog_fills_a_batch_that_has_some_and_holds_no_small_one_up(engine: Engine, event: int) -> None:
     # Given a batch that has waited for half a minute, while more than a hundred deliveries wait to be sorted
     several = [want(engine, event, str(number)) for number in range(gathering.FLOW + 1)]
