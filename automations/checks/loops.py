@@ -27,7 +27,7 @@ class Edge:
 def across(rules: Sequence[Rule]) -> Iterator[Problem]:
     """TB180: each circle once, told at the step where it can be cut, with the whole way round."""
     live = [one for one in rules if one.automation.stage != "off"]
-    edges = [edge for a in live for b in live for edge in _edges(a, b)]
+    edges = list(_edges(live))
     told: set[frozenset[str]] = set()
     for edge in edges:
         way = _way(edge.end, edge.start, edges, [edge])
@@ -52,21 +52,30 @@ def _way(here: str, goal: str, edges: Sequence[Edge], so_far: list[Edge]) -> lis
     return None
 
 
-def _edges(a: Rule, b: Rule) -> Iterator[Edge]:
-    for step in steps(a):
-        if step.word == "run.start" and step.text("automation") == b.automation.id:
-            sure = "if" not in step.node.value and "if" not in a.node.value
-            yield Edge(a.automation.id, b.automation.id, "calls it", step.node.at(["use"]).mark, sure)
-        for trigger in b.automation.triggers:
-            if a is not b and _wakes(step, trigger, a):
-                yield Edge(a.automation.id, b.automation.id, _said(step), step.node.at(["use"]).mark, False)
-    for index, trigger in enumerate(b.automation.triggers):
-        if any(name == a.automation.id for name, _ in getattr(trigger, "runs", ())):
-            mark = b.at(["when", index]).mark
-            yield Edge(a.automation.id, b.automation.id, "ends", mark, "if" not in b.node.value)
+def _edges(rules: Sequence[Rule]) -> Iterator[Edge]:
+    # Few rules write to Procore or start others; only those are held against all.
+    for a in rules:
+        for step in [one for one in steps(a) if one.word in _WRITES or one.word == "run.start"]:
+            yield from _from_step(a, step, rules)
+    for b in rules:
+        for index, trigger in enumerate(b.automation.triggers):
+            for name, _ in trigger.runs:
+                mark = b.at(["when", index]).mark
+                yield Edge(name, b.automation.id, "ends", mark, "if" not in b.node.value)
 
 
-def _wakes(step: Written, trigger: Trigger, writer: Rule) -> bool:
+def _from_step(a: Rule, step: Written, rules: Sequence[Rule]) -> Iterator[Edge]:
+    mark, start = step.node.at(["use"]).mark, a.automation.id
+    if step.word == "run.start":
+        sure = "if" not in step.node.value and "if" not in a.node.value
+        yield Edge(start, step.text("automation") or "", "calls it", mark, sure)
+        return
+    for b in rules:
+        if a is not b and any(_wakes(step, trigger) for trigger in b.automation.triggers):
+            yield Edge(start, b.automation.id, _said(step), mark, False)
+
+
+def _wakes(step: Written, trigger: Trigger) -> bool:
     """A write that this trigger hears: of its resource and, with `field:`, of that very field."""
     if trigger.kind != "webhook" or _WRITES.get(step.word) not in trigger.actions:
         return False

@@ -199,3 +199,13 @@ def test_the_facts_of_every_order_are_judged_alike() -> None:
     several = [Fact("x", "in", ("a", "b")), Fact("x", "not in", ("a",)), Fact("x", "not in", ("b",))]
     for order in itertools.permutations(several):
         assert clash(order[:2], order[2]) is not None
+
+
+def after(name: str, other: str, line: str = "") -> str:
+    return f"format: 1\nid: {name}\nwhen:\n  - run: {{automation: {other}}}\n{line}do:\n  - use: set\n    with: {{a: 1}}\n"
+
+
+def test_rules_that_only_run_after_each_other_are_an_error_and_with_a_condition_a_warning() -> None:
+    assert [one.severity for one in across(after("a", "b"), after("b", "a"))] == ["error"]
+    assert [one.severity for one in across(after("a", "b"), after("b", "a", "if: event.status == 'ok'\n"))] == ["warning"]
+    assert across(after("a", "b"), after("b", "c"), after("c", "d")) == []
