@@ -16,6 +16,11 @@ MOST_COUNTED = 1000
 _WORK = (("runs", Run), ("fetches", Fetch), ("imports", Import))
 
 
+def ago(db: Connection, seconds: float) -> dt.datetime:
+    """A moment that long ago by the database's clock, as a value: behind a function that changes no index is of use."""
+    return clock(db) - dt.timedelta(seconds=seconds)
+
+
 def of(column: Any, only: Only) -> list[Any]:
     """A condition on the connector, or none."""
     return [] if only is None else [column.in_(sorted(only))]
@@ -74,7 +79,7 @@ def finished(db: Connection, since_s: float, bucket_s: int, only: Only) -> list[
     bucket = cast(seconds, Integer) // literal(bucket_s, Integer)
     counted = (
         select(bucket, Run.state, func.count())
-        .where(Run.finished_at >= now(-since_s), *of(Run.connector, only))
+        .where(Run.finished_at >= ago(db, since_s), *of(Run.connector, only))
         .group_by(bucket, Run.state)
     )
     return [(int(start) * bucket_s, state, count) for start, state, count in db.execute(counted)]
@@ -82,7 +87,7 @@ def finished(db: Connection, since_s: float, bucket_s: int, only: Only) -> list[
 
 def changes(db: Connection, since_s: float) -> list[tuple[dt.datetime, str]]:
     """When new texts of automations were put in force: marks for the plots."""
-    wanted = select(Version.created_at, Version.automation).where(Version.created_at >= now(-since_s)).order_by(Version.id)
+    wanted = select(Version.created_at, Version.automation).where(Version.created_at >= ago(db, since_s)).order_by(Version.id)
     return [(row.created_at, row.automation) for row in db.execute(wanted.limit(100))]
 
 
@@ -90,14 +95,14 @@ def count(db: Connection, what: str, only: Only) -> int:
     """How many there are, counted to a thousand at most: what is more is too much anyway."""
     run_of = select(Effect.id).join(Run, Run.id == Effect.run_id)
     wanted = {
-        "failed lately": select(Run.id).where(Run.state == "failed", Run.finished_at >= now(-3600), *of(Run.connector, only)),
+        "failed lately": select(Run.id).where(Run.state == "failed", Run.finished_at >= ago(db, 3600), *of(Run.connector, only)),
         "parked": select(Run.id).where(Run.state == "parked", *of(Run.connector, only)),
         "uncertain": run_of.where(Effect.state == "uncertain", *of(Run.connector, only)),
         "asks": select(Approval.id)
         .join(Run, Run.id == Approval.run_id)
         .where(Approval.state == "open", *of(Run.connector, only)),
         "quarantined lately": select(Delivery.id).where(
-            Delivery.state == "quarantined", Delivery.received_at >= now(-86400), *of(Delivery.connector, only)
+            Delivery.state == "quarantined", Delivery.received_at >= ago(db, 86_400), *of(Delivery.connector, only)
         ),
     }[what]
     return db.scalar(select(func.count()).select_from(wanted.limit(MOST_COUNTED).subquery())) or 0
@@ -122,5 +127,5 @@ def hooks_amiss(db: Connection, only: Only) -> list[Any]:
 
 def events_lately(db: Connection, since_s: float, only: Only) -> dict[str, int]:
     """How many events of each state came within the last seconds."""
-    counted = select(Event.state, func.count()).where(Event.created_at >= now(-since_s), *of(Event.connector, only))
+    counted = select(Event.state, func.count()).where(Event.created_at >= ago(db, since_s), *of(Event.connector, only))
     return {row[0]: row[1] for row in db.execute(counted.group_by(Event.state))}

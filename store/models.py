@@ -95,6 +95,7 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("connector", "event_key", name="ux_tieback_events_key"),
         Index("ix_tieback_events_record", "connector", "resource_name", "resource_id"),
+        Index("ix_tieback_events_created", "created_at", "state"),
     )
 
 
@@ -234,7 +235,7 @@ class Run(Leased, Base):
         Index("ix_tieback_runs_throttle", "automation", "throttle_key", "entered_at",
               sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
         Index("ix_tieback_runs_state", "state", "id"),
-        Index("ix_tieback_runs_finished", "finished_at"),
+        Index("ix_tieback_runs_finished", "finished_at", "state"),
     )  # fmt: skip
 
 

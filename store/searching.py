@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, or_, select
 
-from store.board import Only, of
+from store.board import Only, ago, of
 from store.models import Approval, Delivery, Effect, Event, Record, Run
-from store.types import now
 
 Dict = dict[str, Any]
 # A search inside texts looks at so many rows at most; an answer in a second beats a whole one in a minute.
@@ -33,7 +32,7 @@ def runs(db: Connection, only: Only, limit: int, before: int | None = None, **as
         *of(Run.connector, only),
         *_same(Run, asked, "state", "automation", "connector", "lane", "event_id"),
         *_about(asked),
-        *_lately(Run.created_at, asked),
+        *_lately(db, Run.created_at, asked),
     ]
     if before is not None:
         conditions.append(Run.id < before)
@@ -49,7 +48,7 @@ def events(db: Connection, only: Only, limit: int, before: int | None = None, **
         *of(Event.connector, only),
         *_same(Event, asked, "state", "connector", "source", "action"),
         *_about(asked),
-        *_lately(Event.created_at, asked),
+        *_lately(db, Event.created_at, asked),
     ]
     if before is not None:
         conditions.append(Event.id < before)
@@ -66,7 +65,7 @@ def deliveries(db: Connection, only: Only, limit: int, before: int | None = None
         Delivery.id, Delivery.connector, Delivery.delivery_key, Delivery.state, Delivery.reason, Delivery.content_type,
         func.length(Delivery.raw).label("bytes"), Delivery.received_at, Delivery.sorted_at,
     ).where(*of(Delivery.connector, only), *_same(Delivery, asked, "state", "connector"))  # fmt: skip
-    wanted = wanted.where(*_lately(Delivery.received_at, asked), *([Delivery.id < before] if before is not None else []))
+    wanted = wanted.where(*_lately(db, Delivery.received_at, asked), *([Delivery.id < before] if before is not None else []))
     return _dicts(db, wanted.order_by(Delivery.id.desc()).limit(limit))
 
 
@@ -91,9 +90,10 @@ def approvals(
 
 def failed(db: Connection, only: Only, limit: int, hours: float) -> list[Dict]:
     """The newest runs that failed or were put aside, with what tells their causes apart."""
-    wanted = select(Run.id, Run.automation, Run.state, Run.connector, Run.error, Run.reason, Run.finished_at, Run.created_at)
-    wanted = wanted.where(Run.state.in_(("failed", "parked")), Run.created_at >= now(-3600.0 * hours), *of(Run.connector, only))
-    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+    kind, message = Run.error["kind"].as_string().label("kind"), Run.error["message"].as_string().label("message")
+    wanted = select(Run.id, Run.automation, Run.state, Run.connector, kind, message, Run.reason, Run.created_at)
+    lately = (Run.state.in_(("failed", "parked")), Run.created_at >= ago(db, 3600.0 * hours))
+    return _dicts(db, wanted.where(*lately, *of(Run.connector, only)).order_by(Run.id.desc()).limit(limit))
 
 
 def records(db: Connection, only: Only, resource: str | None, text: str, limit: int) -> list[Dict]:
@@ -129,9 +129,9 @@ def _about(asked: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _lately(column: Any, asked: Mapping[str, Any]) -> list[Any]:
+def _lately(db: Connection, column: Any, asked: Mapping[str, Any]) -> list[Any]:
     since, until, hours = asked.get("since"), asked.get("until"), asked.get("hours")
-    found = [] if not hours else [column >= now(-3600.0 * float(hours))]
+    found = [] if not hours else [column >= ago(db, 3600.0 * float(hours))]
     found += [column >= since] if isinstance(since, dt.datetime) else []
     return found + ([column < until] if isinstance(until, dt.datetime) else [])
 

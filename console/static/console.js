@@ -45,6 +45,14 @@
     toggle.querySelector("span").textContent = paused ? "Paused" : "Live";
   }
 
+  // A table that is wider than the page is scrolled by keyboard too.
+  function reachScrolling() {
+    document.querySelectorAll(".scroll:not([role])").forEach((one) => {
+      if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+      else one.removeAttribute("tabindex");
+    });
+  }
+
   function busy() {
     const live = document.getElementById("live");
     const held = live && live.contains(document.activeElement) && document.activeElement !== document.body;
@@ -113,7 +121,8 @@
     }
   });
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-Refresh"] = "1"; });
-  document.addEventListener("htmx:afterSwap", () => showTimes(document));
+  document.addEventListener("htmx:afterSwap", () => { showTimes(document); reachScrolling(); });
+  window.addEventListener("resize", reachScrolling);
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 401) { paused = true; document.getElementById("signed-out").hidden = false; drawToggle(); }
   });
@@ -121,5 +130,6 @@
   restore();
   drawToggle();
   showTimes(document);
+  reachScrolling();
   setInterval(tick, REFRESH_S * 1000);
 })();

@@ -52,8 +52,7 @@ def _add(found: dict[str, Dict], run: Dict) -> None:
 
 
 def _of(run: Dict) -> tuple[str, str]:
-    error = run["error"] or {}
-    return str(error.get("kind") or run["state"]), str(error.get("message") or run["reason"] or "no reason was kept")
+    return str(run["kind"] or run["state"]), str(run["message"] or run["reason"] or "no reason was kept")
 
 
 def cause_of(kind: str, message: str) -> str:
