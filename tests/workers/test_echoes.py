@@ -243,10 +243,11 @@ def test_an_echo_that_overtakes_the_answer_waits_for_it(engine: Engine, settings
             db.execute(text("UPDATE tieback_runs SET state = 'running' WHERE automation = 'close'"))
         desk.deliver(payload(far, id, key="01J2") | {"timestamp": _just_now()})
         desk.work()
-        with writing(desk.engine) as db:
-            db.execute(text("UPDATE tieback_fetches SET run_after = '2020-01-01 00:00:00.000000' WHERE state = 'waiting'"))
-        desk.relay.look()
-        desk.work()
+        for _ in range(4):  # a copy that is not younger than the event is read again twice
+            with writing(desk.engine) as db:
+                db.execute(text("UPDATE tieback_fetches SET run_after = '2020-01-01 00:00:00.000000' WHERE state = 'waiting'"))
+            desk.relay.look()
+            desk.work()
         # Then the event waits
         assert of(desk, "keep")[-1][0] == "waiting"
         assert "is under way" in desk.rows("SELECT reason FROM tieback_fetches ORDER BY id DESC LIMIT 1")[0]["reason"]
