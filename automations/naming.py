@@ -15,7 +15,7 @@ from automations.fields import INT, TEXT, TIME, Field, a_list, a_map, one_of, sh
 from automations.known import Known
 from automations.parts import Trigger
 
-RUN = a_map("run", id=TEXT, rule=TEXT, trigger=TEXT, now=TIME, today=TIME, attempt=INT, status=TEXT)
+RUN = a_map("run", id=TEXT, rule=TEXT, trigger=TEXT, now=TIME, today=TIME, attempt=INT, status=one_of("running", "ok", "failed"))
 ERROR = a_map("error", step=replace(TEXT, nullable=True), kind=TEXT, message=TEXT)
 _CHOOSES = re.compile(r"run\.trigger\s*(?:==|!=|in\b)")
 # A condition that is this alone, or this and something else.

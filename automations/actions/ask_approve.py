@@ -21,21 +21,30 @@ from pydantic import Field
 
 from automations.context import Context
 from automations.effects import summary
-from automations.fields import TEXT, a_map
+from automations.fields import TEXT, a_map, one_of
+from automations.fields import Field as Field_
+from automations.known import Known
 from automations.outcomes import Ask, Done
 from automations.values import plain
 from automations.written import Duration, Strict
 
 POLICY = "none"
-OUTPUT = a_map(None, choice=TEXT, by=TEXT, at=TEXT, note=TEXT)
 TIMEOUT = "timeout"
+CHOICES = ["approve", "reject"]
 
 
 class Params(Strict):
     question: Annotated[str, Field(min_length=1, max_length=1000, description="what is to be decided")]
-    choices: Annotated[list[str], Field(min_length=1, max_length=10, description="the possible answers")] = ["approve", "reject"]
+    choices: Annotated[list[str], Field(min_length=1, max_length=10, description="the possible answers")] = CHOICES
     about: Annotated[Any, Field(description="what the person is shown beside the question")] = None
     timeout: Annotated[Duration | None, Field(gt=0, description="how long to wait; without it for ever")] = None
+
+
+def output(given: dict[str, Any], known: Known) -> Field_:
+    """the choice, or `timeout`; who made it, when, and what they noted"""
+    choices = given.get("choices", CHOICES)
+    fixed = isinstance(choices, list) and all(isinstance(one, str) and "${" not in one for one in choices)
+    return a_map(None, choice=one_of(*choices, TIMEOUT) if fixed else TEXT, by=TEXT, at=TEXT, note=TEXT)
 
 
 def run(params: Params, context: Context) -> Done | Ask:
