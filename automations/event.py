@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from automations.fields import ANY, ID, TEXT, TIME, Field, a_map, one_of
@@ -43,7 +43,7 @@ class Event:
 
     def values(self) -> dict[str, Any]:
         """As expressions see it."""
-        seen = asdict(self)
+        seen = dict(vars(self))
         seen["id"] = "" if self.id is None else str(self.id)
         seen["parent"] = {"id": "", "name": "", **self.parent}
         return seen

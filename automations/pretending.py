@@ -1,7 +1,7 @@
 """The outside of a trial: every call is counted by the action that makes it, and none leaves the machine.
 
 In a test a far end answers as the test says, and well when it says nothing. In a back-test nothing answers at all: what
-a call would bring is not known there.
+a call would bring is not known there. `would` counts what a dry run would have called.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from connectors.messages import Attachment, Message, Receipt
 from connectors.rooted import Rooted
 
 NOT_CALLED = "not_called"
+OUTSIDE = ("procore.", "http.", "notify.")
 _TRANSIENT = ("timeout", "connection", "http_429", "http_5")
 
 
@@ -41,6 +42,7 @@ class Pretending:
     root: Path | None = None
     record: Callable[[str, str], dict[str, Any] | None] = lambda _resource, _id: None
     calls: Counter[str] = field(default_factory=Counter)
+    would: Counter[str] = field(default_factory=Counter)
     told: list[tuple[str, Message]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,6 +57,13 @@ class Pretending:
     def called(self, word: str) -> None:
         with self._lock:
             self.calls[word] += 1
+
+    def pretended(self, word: str, ended: Ended) -> None:
+        """Count what a dry run would have called."""
+        said = ended.output if isinstance(ended, Done) else None
+        if isinstance(said, dict) and said.get("dry") is True and word.startswith(OUTSIDE):
+            with self._lock:
+                self.would[word] += len(said.get("results") or ["one"])
 
     def answer(self, step: str) -> Answer | None:
         """The next answer to this step; the last one stays. Raises: the error that it says, or that nothing answers."""
@@ -112,6 +121,7 @@ class _Action(ModuleType):
             if error.kind != NOT_CALLED:
                 raise
             return Done(summary(self._step.use, str(error)))
+        self._pretending.pretended(self._step.use, ended)
         return ended
 
 

@@ -38,7 +38,7 @@ MOST_SEEN = 200_000
 class Trial:
     """`made` and `ended` hear of each run that has ended, `missed` of each event that made none.
 
-    `zone` is the project's; `dry` says what would be done instead of doing it to the journal.
+    `zone` is the project's, or `zone_of` tells it; `dry` says what would be done instead of doing it to the journal.
     """
 
     def __init__(
@@ -55,15 +55,18 @@ class Trial:
         ended: Callable[[Going], None] = lambda _run: None,
         missed: Callable[[Missed], None] = lambda _missed: None,
         rows: Mapping[str, list[dict[str, Any]]] | None = None,
+        unknown_tables: bool = False,
+        zone_of: Callable[[Event], str] | None = None,
     ):
         self.rule = pretending.wrapped(replace(rule, stage="live") if rule.stage == "off" else rule)
-        self.pretending, self.now, self.zone, self.dry = pretending, now, zone, dry
+        self.pretending, self.now = pretending, now
         self.tables = tables or SiteTables()
         self.live: dict[int, Going] = {}
         self.watches = Watches(self)
-        self.shared = TrialJournal(dry=dry, tables=dict(rows or {}))
+        self.shared = TrialJournal(dry=dry, tables=dict(rows or {}), unknown_tables=unknown_tables)
+        self._zone_of = zone_of or (lambda _event: zone)
         self._today, self._made_one, self._ended, self._missed = today, made, ended, missed
-        self._index = Index([self.rule])
+        self.index = Index([self.rule])
         self._numbers, self._order = itertools.count(1), itertools.count()
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._ready: deque[int] = deque()
@@ -77,7 +80,7 @@ class Trial:
     def happens(self, event: Event, copies: Copies, about: Any = None) -> None:
         """An event that finds its triggers by itself: of a webhook, a configuration change, another program, another run."""
         self.watches.newer(event, copies)
-        found = self._index.match(event)
+        found = self.index.match(event)
         if not found.matches:
             self._missed(Missed(event, found.missed[0].reason if found.missed else found.reason))
             return
@@ -239,14 +242,14 @@ class Trial:
 
     def scope(self, event: Event, copies: Copies, trigger: str) -> Scope:
         return Scope(
-            event, "", self.now, copies.record, copies.previous, today=self._midnight(), moment=self.now, trigger=trigger or None,
-            tables=self.tables,
+            event, "", self.now, copies.record, copies.previous, today=self._midnight(event), moment=self.now,
+            trigger=trigger or None, tables=self.tables,
         )  # fmt: skip
 
-    def _midnight(self) -> datetime:
+    def _midnight(self, event: Event) -> datetime:
         if self._today is not None:
             return self._today
-        local = self.now.astimezone(timing.known_zone(self.zone))
+        local = self.now.astimezone(timing.known_zone(self._zone_of(event)))
         return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
     # The flow, as `turns.Places` asks for it

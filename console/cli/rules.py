@@ -27,6 +27,7 @@ FORMATS = ("text", "json", "github")
 
 MORE = {
     "test": ("testing:test", "Run the tests that automations bring along."),
+    "backtest": ("backtesting:backtest", "Run a rule as its file stands now over what is stored."),
     "explain": ("explaining:explain", "Say why an automation did what it did with an event."),
 }
 
