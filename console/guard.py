@@ -83,12 +83,14 @@ class Guard:
     def _note_life(self, found: Any) -> None:
         """A page that refreshes itself is no sign of life, or nobody would ever be signed out."""
         by_itself = request.headers.get("X-Refresh") == "1"
-        if (found.due and not by_itself) or (found.said and request.method == "GET"):
-            with writing(self._here.engine) as db:
-                if found.due and not by_itself:
-                    sessions.seen(db, found.digest)
-                if found.said and request.method == "GET":
-                    sessions.say(db, found.digest, None)
+        said = found.said and request.method == "GET"
+        if by_itself or not (found.due or said):
+            return
+        with writing(self._here.engine) as db:
+            if found.due:
+                sessions.seen(db, found.digest)
+            if said:
+                sessions.say(db, found.digest, None)
 
     def _by_token(self, token: str) -> Identity | None:
         with reading(self._here.engine) as db:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from store.models import Audit
+from store.types import now
 
 
 def note(db: Connection, actor: str, verb: str, subject: str, detail: dict[str, Any] | None = None) -> None:
@@ -17,14 +18,15 @@ def note(db: Connection, actor: str, verb: str, subject: str, detail: dict[str, 
         db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("tieback audit", 0))))
     last = db.scalar(select(Audit.hash).order_by(Audit.id.desc()).limit(1)) or ""
     values = {"actor": actor, "verb": verb, "subject": subject, "detail": detail}
-    db.execute(insert(Audit).values({**values, "hash": _link(last, values)}))
+    at = db.execute(select(now())).scalar_one()
+    db.execute(insert(Audit).values({**values, "at": at, "hash": _link(last, {**values, "at": at.isoformat()})}))
 
 
 def broken_at(db: Connection) -> int | None:
     """The id of the first row that does not fit the one before it; None when the chain holds."""
     last = ""
     for row in db.execute(select(Audit.__table__).order_by(Audit.id)):
-        values = {"actor": row.actor, "verb": row.verb, "subject": row.subject, "detail": row.detail}
+        values = {"actor": row.actor, "verb": row.verb, "subject": row.subject, "detail": row.detail, "at": row.at.isoformat()}
         if row.hash != _link(last, values):
             return int(row.id)
         last = row.hash

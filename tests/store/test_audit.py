@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 
 from sqlalchemy import Engine, delete, func, select, update
@@ -37,6 +38,13 @@ def test_an_altered_row_shows(engine: Engine) -> None:
     note(engine, 3)
     with writing(engine) as db:
         db.execute(update(Audit).where(Audit.id == 2).values(actor="cli:bob"))
+    assert broken(engine) == 2
+
+
+def test_a_moment_that_was_altered_shows(engine: Engine) -> None:
+    note(engine, 3)
+    with writing(engine) as db:
+        db.execute(update(Audit).where(Audit.id == 2).values(at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
     assert broken(engine) == 2
 
 
