@@ -189,7 +189,7 @@ def test_an_uncertain_effect_is_settled(browser: Browser, own: tuple[Served, Eng
     console, _, ids = own
     with looking(browser, console.url) as looked:
         looked.page.goto("/effects?state=uncertain")
-        row = looked.page.get_by_role("row").filter(has=looked.page.get_by_text(str(ids["uncertain"]), exact=True)).first
+        row = looked.page.locator(f"form[action='/effects/{ids['uncertain']}/settle']")
         row.get_by_placeholder("What you saw").fill("order 12 is there")
         row.get_by_role("button", name="It arrived").click()
         expect(looked.page.get_by_role("status")).to_contain_text("is settled")
