@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 PORT ?= 8000
 SIM_PORT ?= 8900
 BIN := .venv/bin
+SEEDS ?= 3
+SEED ?= 1
+PROFILES ?= sqlite redis rabbitmq
 LOCKS := requirements.txt requirements-dev.txt
 
 .DEFAULT_GOAL := help
@@ -43,6 +46,7 @@ screenshots: install-dev
 
 crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto
+	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES)
 
 lint: install-dev
 	@scripts/check

@@ -74,7 +74,7 @@ def perform(journal: Journal, effect: Effect, call: Callable[[], Any], lookup: C
         if effect.policy == "verify_then_retry" and lookup is not None and (found := lookup()) is not None:
             journal.settle(effect.key, "applied", found)
             return found
-    return _call(journal, effect, call)
+    return _call(journal, effect, call, after_doubt=not kept.fresh and effect.policy != "verify_then_retry")
 
 
 def at_it(effect: Effect) -> Transient:
@@ -82,7 +82,8 @@ def at_it(effect: Effect) -> Transient:
     return Transient(f"{effect.summary}: another run is just doing it. It is looked at again.", kind="busy", retry_after_s=2.0)
 
 
-def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
+def _call(journal: Journal, effect: Effect, call: Callable[[], Any], after_doubt: bool) -> Any:
+    """`after_doubt`: an earlier attempt may have gone through, so that a refusal of this one says nothing about it."""
     journal.still_mine()
     try:
         response = call()
@@ -93,7 +94,8 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
         raise
     except (Transient, Permanent) as error:
         doubt = may_have_applied(effect.policy, error)
-        journal.settle(effect.key, "uncertain" if doubt else "failed", {"error": str(error)})
+        unknown = doubt or after_doubt or _perhaps_done(error)
+        journal.settle(effect.key, "uncertain" if unknown else "failed", {"error": str(error)})
         if doubt:
             raise Uncertain(str(error), kind=getattr(error, "kind", "transient")) from error
         raise
@@ -106,12 +108,13 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any]) -> Any:
 
 
 def may_have_applied(policy: Policy, error: Transient | Permanent) -> bool:
+    """Whether a call of this policy must not simply be made again after such an error."""
+    return policy in ("at_most_once", "verify_then_retry") and _perhaps_done(error)
+
+
+def _perhaps_done(error: Transient | Permanent) -> bool:
     """A 5xx may come after the work was done. One that asks us to come back later says it was not."""
-    return (
-        policy in ("at_most_once", "verify_then_retry")
-        and error.kind.startswith(("http_5", "timeout"))
-        and getattr(error, "retry_after_s", None) is None
-    )
+    return error.kind.startswith(("http_5", "timeout")) and getattr(error, "retry_after_s", None) is None
 
 
 def summary(word: str, detail: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.server import CUT
-from simulator.sinks import MODES
+from simulator.sinks import MODES, NOT_APPLIED
 from simulator.world import World
 
 
@@ -29,7 +29,7 @@ def sink_pages(world: World) -> Blueprint:
             return jsonify(error=f"seconds is a number from 0 to 600, not {request.args['seconds']!r}."), 400
         if mode == "slow":
             time.sleep(wait)
-        result = world.sinks.keep(
+        result, applied = world.sinks.keep(
             name,
             {
                 "method": request.method,
@@ -40,12 +40,16 @@ def sink_pages(world: World) -> Blueprint:
             },
             request.get_data(),
             request.headers.get("Idempotency-Key"),
-            apply=mode != "error_500",
+            apply=mode not in NOT_APPLIED,
         )
         if mode == "apply_then_cut":
             request.environ[CUT] = "reset"
         if mode in ("error_500", "apply_then_500"):
             return jsonify(error="The sink was told to fail."), 500
+        if mode == "refused_403":
+            return jsonify(error="The sink was told to refuse."), 403
+        if mode == "conflict_409" and not applied:
+            return jsonify(error="The sink has it already."), 409
         return jsonify(result)
 
     @page.get("/sink/<name>")

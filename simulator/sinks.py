@@ -10,11 +10,12 @@ from typing import Any
 from simulator.records import Json
 from simulator.stamps import iso
 
-MODES = ("apply", "apply_then_cut", "apply_then_500", "error_500", "slow")
+MODES = ("apply", "apply_then_cut", "apply_then_500", "error_500", "slow", "refused_403", "conflict_409")
+NOT_APPLIED = ("error_500", "refused_403")
 
 
 class Sinks:
-    """Named lists of requests. The same Idempotency-Key is applied once and answered alike."""
+    """Named lists of requests. The same Idempotency-Key is applied once; it is answered alike, or with 409."""
 
     def __init__(self) -> None:
         self._kept: dict[str, list[Json]] = {}
@@ -22,8 +23,8 @@ class Sinks:
         self._guard = threading.Lock()
         self._given = 0
 
-    def keep(self, name: str, request: Json, body: bytes, key: str | None, *, apply: bool) -> Json:
-        """Keep a request and return the answer for it; `applied` tells whether it took effect."""
+    def keep(self, name: str, request: Json, body: bytes, key: str | None, *, apply: bool) -> tuple[Json, bool]:
+        """Keep a request and return the answer for it, and whether it took effect."""
         with self._guard:
             before = self._answers.get((name, key)) if key else None
             self._given += 1
@@ -39,7 +40,7 @@ class Sinks:
             answer = before or {"id": self._given, "ok": True}
             if key and applied:
                 self._answers[(name, key)] = answer
-            return answer
+            return answer, applied
 
     def listed(self, name: str) -> list[Json]:
         with self._guard:

@@ -97,7 +97,10 @@ def count(db: Connection, what: str, only: Only) -> int:
     wanted = {
         "failed lately": select(Run.id).where(Run.state == "failed", Run.finished_at >= ago(db, 3600), *of(Run.connector, only)),
         "parked": select(Run.id).where(Run.state == "parked", *of(Run.connector, only)),
-        "uncertain": run_of.where(Effect.state == "uncertain", *of(Run.connector, only)),
+        # While its run is not over nobody need look: it is tried again, or looked up, by itself.
+        "uncertain": run_of.where(
+            Effect.state == "uncertain", Run.state.not_in(("waiting", "running")), *of(Run.connector, only)
+        ),
         "asks": select(Approval.id)
         .join(Run, Run.id == Approval.run_id)
         .where(Approval.state == "open", *of(Run.connector, only)),

@@ -8,6 +8,8 @@ on a lock, since SQLite's own waiting is a poll.
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import random
 import sqlite3
 import threading
@@ -21,13 +23,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from config.errors import ConfigError
+from config.logs import about
 from config.settings import Settings
 from store.types import storable_json
+
+log = logging.getLogger("tieback.store")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 POOL_TIMEOUT_S = 2.0
+DISK_FAILED = 74  # EX_IOERR of sysexits.h
 # Without these a link that swallows everything holds its caller until TCP gives up, a quarter of an hour later.
 _NOTICE_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 _writers: dict[str, threading.RLock] = {}
@@ -103,6 +109,20 @@ def _sqlite(path: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def end_when_the_disk_fails(engine: Engine) -> None:
+    """For processes that stay: once the disk refuses to sync, end at once, before anything that is not durable is answered.
+
+    What a failed sync left in memory may be taken for written by the next one, so that going on could acknowledge what
+    is not there. A new process reads what really is on the disk. A full disk is another error, and passes by itself.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _look(context: Any) -> None:
+        if engine.dialect.name == "sqlite" and "disk I/O error" in str(context.original_exception):
+            log.critical("database.disk_failed", extra=about(error=context.original_exception, exit=DISK_FAILED))
+            os._exit(DISK_FAILED)
 
 
 @contextmanager

@@ -67,6 +67,7 @@ class Server:
     port: int
     start: Callable[[], None]
     kill: Callable[[], None]
+    pid: Callable[[], int]
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def postgresql() -> Iterator[Server]:
 
     try:
         start()
-        yield Server(f"postgresql://tieback@127.0.0.1:{port}/postgres", port, start, kill)
+        yield Server(f"postgresql://tieback@127.0.0.1:{port}/postgres", port, start, kill, lambda: held[-1].pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             kill()
@@ -119,7 +120,7 @@ def redis_server() -> Iterator[Server]:
 
     try:
         start()
-        yield Server(f"redis://127.0.0.1:{port}/0", port, start, kill)
+        yield Server(f"redis://127.0.0.1:{port}/0", port, start, kill, lambda: held[-1].pid)
     finally:
         kill()
         shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +163,7 @@ def rabbitmq() -> Iterator[Server]:
 
     try:
         start()
-        yield Server(f"amqp://guest:guest@127.0.0.1:{port}/", port, start, kill)
+        yield Server(f"amqp://guest:guest@127.0.0.1:{port}/", port, start, kill, lambda: held[-1].pid)
     finally:
         kill()
         subprocess.run(["epmd", "-port", str(names), "-kill"], env=env, capture_output=True)

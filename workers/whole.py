@@ -12,7 +12,7 @@ from config.secrets import Box
 from config.settings import Settings
 from connectors.governor import Governor
 from store import canary, migrate
-from store.session import open_engine
+from store.session import end_when_the_disk_fails, open_engine
 from workers import fallback, jobs, repair, site
 from workers.broker import Doorbell, backlog, open_broker
 from workers.desk import Desk
@@ -50,6 +50,7 @@ class Whole:
         self._quota: Governor | None = None
 
     def start(self) -> None:
+        end_when_the_disk_fails(self.engine)
         migrate.ready(self.engine, self.settings)
         canary.check(self.engine, self.box)
         if self.role in ("all", "relay"):

@@ -127,3 +127,30 @@ def test_the_key_is_of_names_and_event_and_never_of_a_version() -> None:
 def test_once_is_of_the_target_and_the_value_alone() -> None:
     assert key_of("a", "b", "c", "t", "e", once="co-7") == key_of("x", "y", "z", "t", "f", once="co-7")
     assert key_of("a", "b", "c", "t", "e", once="co-7") != key_of("a", "b", "c", "t", "e", once="co-8")
+
+
+@pytest.mark.parametrize("policy", ["natural_key", "idempotent"])
+def test_a_refusal_after_a_doubt_is_not_taken_for_proof_that_nothing_was_done(policy: Policy) -> None:
+    # Given a call whose answer was lost
+    journal, call = MemoryJournal(), Calls(Uncertain("the answer was lost"), Permanent("403", kind="http_403"))
+    with pytest.raises(Uncertain):
+        perform(journal, effect(policy), call)
+    commit(journal)
+    # When it is made again and refused
+    with pytest.raises(Permanent, match="403"):
+        perform(journal, effect(policy), call)
+    commit(journal)
+    # Then the ledger does not say that it failed
+    assert journal.effects["k"].state == "uncertain"
+
+
+@pytest.mark.parametrize("policy", ["natural_key", "idempotent"])
+def test_a_server_error_is_tried_again_and_stands_as_unknown_meanwhile(policy: Policy) -> None:
+    journal, call = MemoryJournal(), Calls(Transient("500", kind="http_5xx"), "done")
+    with pytest.raises(Transient):
+        perform(journal, effect(policy), call)
+    commit(journal)
+    stood = journal.effects["k"].state
+    assert perform(journal, effect(policy), call) == "done"
+    commit(journal)
+    assert (stood, journal.effects["k"].state) == ("uncertain", "applied")

@@ -42,10 +42,10 @@ class Tree:
         self._started: list[subprocess.Popen[bytes]] = []
         self._log = (folder / "log").open("wb")
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "console.cli", *command], cwd=self.folder, env=self.env, stdout=self._log, stderr=self._log
-        )
+    def start(self, *command: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """`env` is beside the tree's own."""
+        words = [sys.executable, "-m", "console.cli", *command]
+        process = subprocess.Popen(words, cwd=self.folder, env={**self.env, **(env or {})}, stdout=self._log, stderr=self._log)
         self._started.append(process)
         return process
 

@@ -1,0 +1,158 @@
+"""Twelve bugs that a careful person might write. Each must be found, or the laboratory is blind to its kind.
+
+They live here and are put into the children of a run; nothing in the product can switch one on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+Change = Callable[[Any], None]
+
+
+def _ack_before_commit(module: Any) -> None:
+    def keep(self: Any, arrival: Any) -> None:
+        self._queue.put(module._Ticket(arrival))
+        self._ensure_thread()
+
+    module.Committer.keep = keep
+
+
+def _no_relay(module: Any) -> None:
+    module.Relay.look = lambda self: None
+
+
+def _no_fence(module: Any) -> None:
+    def _held(db: Any, held: Any, values: Any) -> None:
+        db.execute(module.update(held.work).where(held.work.id == held.id).values(values))
+
+    module._held = _held
+
+
+def _calls_without_lease(module: Any) -> None:
+    module.Keeper.still_mine = lambda self, held: None
+
+
+def _deferred_begin(module: Any) -> None:
+    real = module.reading
+
+    def writing(engine: Any) -> Any:
+        return real(engine) if engine.dialect.name == "sqlite" else engine.begin()
+
+    module.writing = writing
+
+
+def _blind_post_retry(module: Any) -> None:
+    def perform(journal: Any, effect: Any, call: Any, lookup: Any = None) -> Any:
+        kept = journal.intend(effect)
+        if kept.state == "applied":
+            return kept.response
+        return module._call(journal, effect, call)
+
+    module.perform = perform
+    module.may_have_applied = lambda policy, error: False
+    module.Uncertain = module.LostLease  # a doubt is a failure like any other
+
+
+def _dedupe_without_enqueue(module: Any) -> None:
+    module.Relay._ring_deliveries = lambda self: None
+
+
+def _refuse_poison(module: Any) -> None:
+    from werkzeug.exceptions import BadRequest
+
+    real = module.judge
+
+    def judge(*args: Any) -> Any:
+        arrival = real(*args)
+        if arrival.state == "quarantined":
+            raise BadRequest
+        return arrival
+
+    module.judge = judge
+
+
+def _lease_by_wall_clock(module: Any) -> None:
+    """Each process believes its own clock, which is off by up to a minute."""
+    import datetime as dt
+    import os
+
+    from sqlalchemy import literal
+
+    from store.types import Instant
+
+    off = (os.getpid() * 7919) % 121 - 60
+
+    def now(seconds: float = 0.0) -> Any:
+        moment = dt.datetime.fromtimestamp(time.time() + off + seconds, dt.UTC)
+        return literal(moment, Instant())
+
+    module.now = now
+
+
+def _swallow_operational_error(module: Any) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    real = module.keep
+
+    def keep(*args: Any) -> Any:
+        try:
+            return real(*args)
+        except OperationalError:
+            return []
+
+    module.keep = keep
+
+
+def _prune_running(module: Any) -> None:
+    """A clean-up that asks how old a run is, and not whether it has ended."""
+    from sqlalchemy import text
+
+    real = module.Relay.look
+
+    def look(self: Any) -> None:
+        real(self)
+        with module.writing(self._engine) as db:
+            young = (
+                "strftime('%Y-%m-%d %H:%M:%f', 'now', '-2 seconds')" if db.dialect.name == "sqlite" else "now() - interval '2s'"
+            )
+            old = f"SELECT id FROM tieback_runs WHERE created_at < {young} AND id % 7 = 0"
+            for table in ("tieback_steps", "tieback_effects"):
+                db.execute(text(f"DELETE FROM {table} WHERE run_id IN ({old})"))
+            db.execute(text(f"DELETE FROM tieback_runs WHERE id IN ({old})"))
+
+    module.Relay.look = look
+
+
+def _retry_403(module: Any) -> None:
+    real = module.checked
+
+    def checked(who: str, method: str, path: str, reply: Any) -> Any:
+        if reply.status == 403:
+            raise module.Transient(f"{who}: 403, perhaps it works the next time", kind="http_403")
+        return real(who, method, path, reply)
+
+    module.checked = checked
+
+
+def _plain_comparison(module: Any) -> None:
+    module.matches = lambda header, valid: module.digest(header.encode("latin-1", "replace")) in valid
+
+
+BUGS: dict[str, dict[str, Callable[[ModuleType], None]]] = {
+    "ack_before_commit": {"webhook.committer": _ack_before_commit},
+    "no_relay": {"workers.relay": _no_relay},
+    "no_fence": {"store.leases": _no_fence, "workers.keeper": _calls_without_lease},
+    "deferred_begin": {"store.session": _deferred_begin},
+    "blind_post_retry": {"automations.effects": _blind_post_retry},
+    "dedupe_without_enqueue": {"workers.relay": _dedupe_without_enqueue},
+    "refuse_poison": {"webhook.procore": _refuse_poison},
+    "lease_by_wall_clock": {"store.leases": _lease_by_wall_clock},
+    "swallow_operational_error": {"store.deliveries": _swallow_operational_error},
+    "prune_running": {"workers.relay": _prune_running},
+    "retry_403": {"connectors.http": _retry_403},
+    "plain_comparison": {"webhook.auth": _plain_comparison},
+}

@@ -1,0 +1,87 @@
+"""Does what the plan says when it says it, and takes it back after its time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+
+from tests.crash.lab.operator import Operator
+from tests.crash.lab.plan import Fault, Plan
+from tests.crash.lab.supervise import Stack
+from tests.crash.lab.target import SINKS, Target
+
+
+class Nemesis:
+    def __init__(self, plan: Plan, stack: Stack, target: Target, operator: Operator):
+        self._plan, self._stack, self._target, self._operator = plan, stack, target, operator
+        self.log: list[tuple[float, str]] = []
+        self._holding: list[threading.Thread] = []
+
+    def storm(self) -> None:
+        """Returns when the last fault has begun and all of them are over."""
+        began = time.monotonic()
+        for fault in self._plan.faults:
+            time.sleep(max(0.0, began + fault.at_s - time.monotonic()))
+            work = threading.Thread(target=self._do, args=(fault,), daemon=True, name=f"lab-{fault.what}")
+            work.start()
+            self._holding.append(work)
+        for work in self._holding:
+            work.join(120)
+
+    def _do(self, fault: Fault) -> None:
+        what, _, detail = fault.what.partition(":")
+        self._say(f"{fault.what} {fault.target} {fault.for_s:g} {fault.number:g}")
+        if what == "proxy":
+            self._hold_edge(fault, detail)
+        elif what == "sink":
+            for sink in SINKS:
+                self._target.misbehave(sink, fault.target, fault.for_s, fault.number)
+        elif what == "person":
+            self._operator.do(fault.target, fault.for_s)
+        elif what == "broker":
+            self._broker(fault)
+        elif what == "db":
+            self._restart("database", fault.for_s)
+        else:
+            self._process(what, fault)
+
+    def _process(self, what: str, fault: Fault) -> None:
+        number = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "freeze": signal.SIGSTOP}[what]
+        pid = self._stack.signal(fault.target, number, (fault.at_s * 7) % 1)
+        self._say(f"{what} {fault.target} was {pid}")
+        if what == "freeze" and pid is not None:
+            time.sleep(fault.for_s)
+            with suppress(ProcessLookupError):
+                if pid in self._stack.pids():
+                    os.kill(pid, signal.SIGCONT)
+
+    def _hold_edge(self, fault: Fault, kind: str) -> None:
+        if fault.target not in self._stack.proxies.edges:
+            return
+        self._stack.proxies.set(fault.target, (kind, fault.number))
+        time.sleep(fault.for_s)
+        self._stack.proxies.set(fault.target, None)
+
+    def _broker(self, fault: Fault) -> None:
+        if fault.target == "flush":
+            self._stack.flush()
+        elif fault.target == "kill":
+            self._restart("broker", fault.for_s)
+        else:
+            with self._stack.restarting["broker"]:
+                pid = self._stack.servers["broker"].pid()
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(fault.for_s)
+                os.kill(pid, signal.SIGCONT)
+
+    def _restart(self, server: str, after_s: float) -> None:
+        with self._stack.restarting[server]:
+            self._stack.servers[server].kill()
+            time.sleep(after_s)
+            self._stack.servers[server].start()
+
+    def _say(self, what: str) -> None:
+        self.log.append((time.time(), what))

@@ -1,0 +1,107 @@
+"""A person at work during the storm. Whatever answered 200 was promised, and is checked like a delivery that was acknowledged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from config.secrets import Box, Secret
+from config.settings import Settings
+from store import hooks
+from store.session import open_engine, writing
+from tests.crash.lab import site
+from tests.crash.lab.sender import Sender
+
+REASON = "the storm"
+
+
+class Operator:
+    """`done` are the deeds that were acknowledged: (verb, subject), as the audit should know them."""
+
+    def __init__(self, here: Settings, console: str, token: str, sender: Sender):
+        self._here, self._console, self._sender = here, console, sender
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.done: list[tuple[float, str, str]] = []
+        self.edition = 1
+        self.retried: list[int] = []
+        self._threads: list[threading.Thread] = []
+
+    def do(self, deed: str, for_s: float) -> None:
+        """In a thread of its own: a console that does not answer holds up nobody."""
+        work = threading.Thread(target=self._do, args=(deed, for_s), daemon=True, name="lab-operator")
+        work.start()
+        self._threads.append(work)
+
+    def rest(self) -> None:
+        """Whatever was paused goes on."""
+        for thread in self._threads:
+            thread.join(30)
+        for path in ("/queues/webhook/resume", "/connectors/acme/resume"):
+            for _ in range(20):
+                if self._call(path) in (200, 400, 404, 409, 422):
+                    break
+                time.sleep(0.5)
+
+    def _do(self, deed: str, for_s: float) -> None:
+        with suppress(requests.RequestException):
+            getattr(self, f"_{deed}")(for_s)
+
+    def _edit(self, _for_s: float) -> None:
+        """An edition that does the same, saved as editors do: beside, then renamed over."""
+        self.edition += 1
+        for name in site.RULES:
+            path = Path(self._here.site / f"automations/{name}.yaml")
+            fresh = path.with_suffix(".tmp")
+            fresh.write_text(site.rule(name, self.edition))
+            fresh.rename(path)
+
+    def _pause_lane(self, for_s: float) -> None:
+        self._note("/queues/webhook/pause", {"reason": REASON}, "lane paused", "webhook")
+        time.sleep(for_s)
+        self._note("/queues/webhook/resume", {}, "lane resumed", "webhook")
+
+    def _pause_connector(self, for_s: float) -> None:
+        self._note("/connectors/acme/pause", {"reason": REASON}, "connector paused", "acme")
+        time.sleep(for_s)
+        self._note("/connectors/acme/resume", {}, "connector resumed", "acme")
+
+    def _retry(self, _for_s: float) -> None:
+        """What failed, such as calls that were refused."""
+        answer = requests.get(f"{self._console}/api/v1/runs?state=failed&limit=5", headers=self._headers, timeout=5)
+        for run in answer.json()["items"] if answer.status_code == 200 else []:
+            if self._note(f"/runs/{run['id']}/retry", {}, "run retried", str(run["id"])):
+                self.retried.append(int(run["id"]))
+
+    def _rotate(self, _for_s: float) -> None:
+        """A new secret beside the old one; Procore sends the new one from then on."""
+        fresh = f"{site.SECRET}{len(self._sender.secrets) + 1}"
+        engine = open_engine(self._here)
+        try:
+            with writing(engine) as db:
+                hooks.ensure(db, Box(self._here.secret_keys), "acme", self._company(), "", Secret(fresh))
+        except Exception:  # the database is away: it was not rotated
+            return
+        finally:
+            engine.dispose()
+        self._sender.secrets.append(fresh)
+
+    def _company(self) -> str:
+        return str(self._sender.company)
+
+    def _note(self, path: str, wish: dict[str, Any], verb: str, subject: str) -> bool:
+        done = self._call(path, wish) == 200
+        if done:
+            self.done.append((time.time(), verb, subject))
+        return done
+
+    def _call(self, path: str, wish: dict[str, Any] | None = None) -> int | None:
+        try:
+            answer = requests.post(f"{self._console}/api/v1{path}", json=wish or {}, headers=self._headers, timeout=5)
+        except requests.RequestException:
+            return None
+        return answer.status_code

@@ -1,0 +1,49 @@
+"""After the storm: faults stop, everything may come up, and we wait. Nothing is mended by hand, nothing is started again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+PATIENCE_S = 90.0
+_OPEN = {
+    "deliveries": "SELECT count(*) FROM tieback_deliveries WHERE state = 'received'",
+    "fetches": "SELECT count(*) FROM tieback_fetches WHERE state IN ('waiting', 'running')",
+    "runs": "SELECT count(*) FROM tieback_runs WHERE state IN ('waiting', 'running')",
+}
+
+
+@contextmanager
+def database(url: str) -> Iterator[Connection]:
+    """A look from outside, past every proxy."""
+    if url.startswith("sqlite:///"):
+        url = f"sqlite:///file:{url.removeprefix('sqlite:///')}?mode=ro&uri=true"
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        with engine.connect() as db:
+            yield db
+    finally:
+        engine.dispose()
+
+
+def unfinished(url: str) -> dict[str, int]:
+    with database(url) as db:
+        found = {name: int(db.scalar(text(query)) or 0) for name, query in _OPEN.items()}
+    return {name: count for name, count in found.items() if count}
+
+
+def settle(url: str, sent: Callable[[], bool], patience_s: float = PATIENCE_S) -> float | None:
+    """Seconds until everything was delivered and done; None when that did not happen."""
+    began = time.monotonic()
+    while time.monotonic() - began < patience_s:
+        try:
+            if sent() and not unfinished(url):
+                return time.monotonic() - began
+        except SQLAlchemyError:
+            pass  # it is coming up
+        time.sleep(0.5)
+    return None
