@@ -101,7 +101,7 @@ class Expression:
             if path.names[0] == "calendars":
                 continue
             value = lookup(scope, path.names)
-            shown[path.text] = None if value is MISSING else plain(value)
+            shown[path.text] = None if value is MISSING else plain(value, name=path.names[-1])
         return shown
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
@@ -132,7 +132,7 @@ class Expression:
         guarded = {p.text for p in self.paths if p.guarded}
         for number, path in enumerate(self._slots):
             try:
-                bound[f"_{number}"] = fit(lookup(scope, path.names), path.field, path.text in guarded)
+                bound[f"_{number}"] = fit(lookup(scope, path.names), path.field, path.text in guarded, path.names[-1])
             except Misfit as misfit:
                 faults[f"_{number}"] = f"{path.text} {misfit}"
         return bound, faults

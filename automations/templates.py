@@ -18,7 +18,7 @@ from automations.functions import iso, moment
 from automations.scanning import Finding
 from automations.slips import foreign
 from automations.tokens import tokens
-from automations.values import MISSING, lookup
+from automations.values import MISSING, is_id, lookup
 from config.errors import Permanent
 from config.yamlfile import Node
 
@@ -89,7 +89,7 @@ class Whole:
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         path = self.expression.whole_path()
-        return self.expression.evaluate(scope) if path is None else _typed(_there(scope, path.names), self.field)
+        return self.expression.evaluate(scope) if path is None else _typed(_there(scope, path.names), self.field, path.names[-1])
 
 
 @dataclass(frozen=True)
@@ -187,11 +187,11 @@ def _there(scope: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return value
 
 
-def _typed(value: Any, field: Field) -> Any:
+def _typed(value: Any, field: Field, name: str) -> Any:
     """The value of a bare path: ids as text, dates and times as such, the rest as Procore wrote it."""
     if value is None:
         return None
-    if field.kind == "id":
+    if field.kind == "id" or (is_id(name) and isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
     try:
         if field.kind == "date" and isinstance(value, str) and len(value) == 10:

@@ -26,7 +26,7 @@ def why_no_longer(
 ) -> str | None:
     """None when what the trigger waited for is still so: the value is among those of `to:`."""
     moved = trigger.transition
-    reason = None if moved is None else _outside("to", _value(record, moved), moved.becomes)
+    reason = None if moved is None else _outside("to", _value(record, moved), moved, moved.becomes)
     return f"trigger {trigger.id}: {reason}, no longer" if reason else None
 
 
@@ -35,17 +35,17 @@ def _created(moved: Transition, event: Event, name: str, now: Any) -> str | None
         return f"no earlier copy; import {event.resource_name} once"
     if moved.was is not None or moved.becomes is None:
         return f"{name} is new, it did not change"
-    return _outside("to", now, moved.becomes)
+    return _outside("to", now, moved, moved.becomes)
 
 
 def _moved(moved: Transition, name: str, before: Any, now: Any) -> str | None:
     if before == now:
         return f"{name} did not change ({shown(now)})"
-    return _outside("from", before, moved.was) or _outside("to", now, moved.becomes)
+    return _outside("from", before, moved, moved.was) or _outside("to", now, moved, moved.becomes)
 
 
-def _outside(side: str, value: Any, wanted: tuple[Any, ...] | None) -> str | None:
-    if wanted is None or value in [plain(w) for w in wanted]:
+def _outside(side: str, value: Any, moved: Transition, wanted: tuple[Any, ...] | None) -> str | None:
+    if wanted is None or value in [plain(w, name=moved.path[-1]) for w in wanted]:
         return None
     return f"{side} {shown(value)} not in {shown(list(wanted))}"
 
@@ -54,4 +54,5 @@ def _value(record: Mapping[str, Any] | None, moved: Transition) -> Any:
     value = lookup(record or {}, moved.path)
     if value is MISSING or value is None:
         return None
-    return str(value) if moved.kind.kind in ("id", "text", "money") and not isinstance(value, bool) else plain(value)
+    as_text = moved.kind.kind in ("id", "text", "money") and not isinstance(value, bool)
+    return str(value) if as_text else plain(value, name=moved.path[-1])

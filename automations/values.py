@@ -40,18 +40,23 @@ def lookup(scope: Mapping[str, Any], path: Sequence[str]) -> Any:
     return here
 
 
-def fit(value: Any, field: Field, guarded: bool) -> Any:
-    """The value as CEL takes it. `guarded`: the expression itself asks whether it is null. Raises: Misfit."""
+def is_id(name: str) -> bool:
+    """Ids are text in expressions, whatever Procore sends and whether or not the shape of the record is known."""
+    return name == "id" or name.endswith("_id")
+
+
+def fit(value: Any, field: Field, guarded: bool, name: str = "") -> Any:
+    """The value of this name as CEL takes it. `guarded`: the expression itself asks whether it is null. Raises: Misfit."""
     if value is MISSING and not guarded and (field.kind == "any" or not field.nullable):
         raise Misfit("is not there; if that may be, ask first whether it is null: … != null")
     if value is MISSING or value is None:
         if field.nullable or guarded:
             return None
         raise Misfit("is null here; if that may be, ask first: … != null")
-    return _fitted(value, field)
+    return _fitted(value, field, name)
 
 
-def _fitted(value: Any, field: Field) -> Any:
+def _fitted(value: Any, field: Field, name: str) -> Any:
     kind = field.kind
     if kind in ("text", "id", "money") and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return _clean(str(value))
@@ -62,7 +67,7 @@ def _fitted(value: Any, field: Field) -> Any:
     if kind == "date" or kind == "timestamp":
         return _time_text(value)
     if (kind == "list" and isinstance(value, (list, tuple))) or (kind == "map" and isinstance(value, Mapping)) or kind == "any":
-        return plain(value, field)
+        return plain(value, field, name)
     raise Misfit(f"holds {_shown(value)}, which is not {SPOKEN[kind]}")
 
 
@@ -107,7 +112,7 @@ def plain(value: Any, field: Field = ANY, name: str = "") -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, (int, float)) and (name == "id" or name.endswith("_id") or field.kind in ("id", "text", "money")):
+    if isinstance(value, (int, float)) and (is_id(name) or field.kind in ("id", "text", "money")):
         return str(value)
     if isinstance(value, int) and abs(value) >= 2**63:
         return str(value)

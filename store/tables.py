@@ -63,6 +63,8 @@ def upsert(
             if _inserted(db, table, row):
                 return "inserted"
             continue  # somebody else inserted it between the two statements: look again
+        if _comes_back(found._mapping.get("deleted_at"), row, version):
+            row = {**row, "deleted_at": None}
         outcome = _against(dict(found._mapping), row, version)
         if outcome == "updated":
             values = {"deleted_at": row["deleted_at"]} if deletes else dict(row)
@@ -179,6 +181,16 @@ def _against(known: Mapping[str, Any], row: Mapping[str, Any], version: str | No
     if all(known.get(c) == row[c] for c in row if c not in ignored):
         return "unchanged"
     return "updated"
+
+
+def _comes_back(gone: Any, row: Mapping[str, Any], version: str | None) -> bool:
+    """Who writes a row of their own columns again wants it back, unless its version is of before it was marked deleted."""
+    if not isinstance(gone, dt.datetime) or "deleted_at" in row:
+        return False
+    try:
+        return version is None or dt.datetime.fromisoformat(str(row.get(version))) > gone
+    except (TypeError, ValueError):  # versions that are no times say nothing of when
+        return True
 
 
 def _loses(known: Mapping[str, Any], row: Mapping[str, Any], version: str) -> bool:

@@ -11,13 +11,14 @@ from config.logs import about
 from store import calls, timers
 from store.leases import Held
 from store.session import writing
-from workers import comparing, digests, expecting, hooks, repair, schedules, sweeps, validating, watching
+from workers import comparing, digests, expecting, hooks, project_times, repair, schedules, sweeps, validating, watching
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.chores")
 
 CHORES: dict[str, Callable[[Desk, str], None]] = {
     "hooks": hooks.keep_in_order,
+    "projects": project_times.look,
     "validate": validating.run_validation,
     "repair": repair.by_itself,
     "sweep": sweeps.by_itself,

@@ -139,7 +139,8 @@ class _Entering:
         # What may be our own echo is told by its content alone.
         needed = rule.needs_record or (self._values["hop"] > 0 and catalogue.resource(said.resource_name) is not None)
         gathers = rule.flow.coalesce is not None
-        fetch_id = self._fetch() if needed and said.action != "delete" and not gathers else None
+        readable = self._origin.source in OF_PROCORE and said.action != "delete"
+        fetch_id = self._fetch() if needed and readable and not gathers else None
         values = {
             "event_id": self._values["id"],
             "trigger": match.trigger_id or "",

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from config.logs import about
 from connectors import catalogue, parents
 from connectors.kinds.procore_dmsa import Procore
-from store import imports, projects
+from store import imports, projects, timers
 from store.projects import News
 from store.session import retrying, writing
 from workers import config_events
@@ -56,7 +56,11 @@ def _note(
     desk: Desk, connector: str, found: dict[str, str], zones: dict[str, str], wanted: list[str], resources: list[str]
 ) -> None:
     with writing(desk.engine) as db:
+        before = projects.by_zone(db, connector)
         news = projects.seen(db, connector, found, zones)
+        if projects.by_zone(db, connector) != before:
+            # Rules with `timezone: project` have a schedule for each zone, which are not known before the first look.
+            timers.sooner(db, "schedules", "site", in_s=0.0)
         if not news:
             return
         for project_id in (*news.added, *news.returned):

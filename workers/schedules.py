@@ -35,7 +35,11 @@ def sync(db: Connection, rules: Iterable[Automation], also: Collection[str] = ()
     for rule in rules:
         watching[rule.id] = {one.id for one in rule.triggers if one.watches or one.kind == "sweep"}
         for trigger, timing in _timed(rule):
-            for zone in _zones(db, trigger, timing):
+            zones = _zones(db, trigger, timing)
+            if timing.zone == PROJECT_ZONE:
+                soon = SYNC_EVERY_S if zones else 0.0
+                timers.ensure(db, "projects", trigger.connector, in_s=soon, every_s=SYNC_EVERY_S)
+            for zone in zones:
                 name = f"{rule.id}/{trigger.id}/{zone}"
                 wanted[name] = None
                 _keep(db, name, rule, trigger, timing, zone, moment)

@@ -156,6 +156,22 @@ def test_a_mark_leaves_the_rest_of_the_row(engine: Engine) -> None:
     assert column(engine, "record_hash", "rfis") == ["h"]
 
 
+def test_a_row_of_own_columns_that_is_written_again_is_no_longer_deleted(engine: Engine) -> None:
+    put(engine, {"id": "7", "problem": "differs"})
+    put(engine, {"id": "7", "deleted_at": NOON}, deletes=True)
+    assert put(engine, {"id": "7", "problem": "differs"}) == "updated"
+    assert column(engine, "deleted_at") == [None]
+
+
+def test_a_version_of_before_the_mark_brings_no_row_back(engine: Engine) -> None:
+    put(engine, {"id": "7", "row_version": NOON.isoformat()}, version="row_version")
+    put(engine, {"id": "7", "deleted_at": LATER}, deletes=True)
+    put(engine, {"id": "7", "row_version": (NOON + dt.timedelta(minutes=1)).isoformat()}, version="row_version")
+    assert column(engine, "deleted_at") != [None]
+    put(engine, {"id": "7", "row_version": (LATER + dt.timedelta(minutes=1)).isoformat()}, version="row_version")
+    assert column(engine, "deleted_at") == [None]
+
+
 def test_a_table_that_a_user_made_is_widened_and_kept_one_row_per_key(engine: Engine) -> None:
     with writing(engine) as db:
         db.execute(text("CREATE TABLE things (id INTEGER PRIMARY KEY, body TEXT, updated_at VARCHAR(40))"))

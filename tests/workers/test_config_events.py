@@ -171,3 +171,36 @@ def test_a_post_whose_body_lacks_what_a_line_reads_ends_as_an_error_never_as_fal
     desk.settle()
     (run,) = [run for run in desk.runs() if run["automation"] == "orders"]
     assert run["state"] == "failed"
+
+
+BOTH = """\
+format: 1
+id: both
+stage: live
+when:
+  - id: there
+    webhook: {connector: acme, resource: RFIs}
+  - id: here
+    inbound: {source: erp}
+do:
+  - id: row
+    if: run.trigger == "there"
+    use: db.upsert
+    with: {table: rfis, row: "${record}"}
+  - id: post
+    if: run.trigger == "here"
+    use: db.upsert
+    with: {table: orders, key: order, row: {order: "${event.body.order}"}}
+"""
+
+
+def test_a_post_is_no_record_to_read_though_another_trigger_of_the_rule_brings_one(
+    engine: Engine, settings: Settings, simulator: Any
+) -> None:
+    with rig(engine, settings, simulator, both=BOTH) as one:
+        with writing(engine) as db:
+            announcements.inbound(db, "erp", "1", b"{}", {"order": 7}, "token:erp")
+        one.settle()
+        assert [(run["state"], run["error"]) for run in one.runs()] == [("ok", None)]
+        assert one.rows("SELECT id FROM tieback_fetches") == []
+        assert [row["order"] for row in one.rows('SELECT "order" FROM orders')] == [7]

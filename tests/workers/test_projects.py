@@ -176,3 +176,32 @@ def test_company_resources_alone_need_no_list_of_projects(engine: Engine, settin
     with rig(engine, dataclasses.replace(settings, public_url=URL), far, users=COMPANY_ONLY) as one:
         look(one)
         assert (statuses(one), states(one)) == ({"": "active"}, {})
+
+
+AT_SEVEN = """
+    format: 1
+    id: morning
+    when:
+      - schedule: {at: "07:00", timezone: project, connector: acme}
+    do:
+      - use: set
+        with: {seen: "${event.project_id}"}
+"""
+
+
+@pytest.mark.parametrize("url", [URL, ""])
+def test_rules_at_project_time_get_their_schedules_from_the_first_look(
+    engine: Engine, settings: Settings, far: Any, url: str
+) -> None:
+    # Given a new site, of whose projects nothing is known yet and where nobody has applied hooks
+    with rig(engine, dataclasses.replace(settings, public_url=url), far, morning=AT_SEVEN) as one:
+        # When it has begun
+        one.settle()
+        # Then there is a schedule for each zone that its projects are in
+        zones = {project["zone"] for project in one.rows("SELECT zone FROM tieback_projects")}
+        assert {row["zone"] for row in one.rows("SELECT zone FROM tieback_schedules")} == zones != set()
+        assert hooked(far) == []
+
+
+def hooked(far: Any) -> list[Any]:
+    return list(requests.get(f"{far.url}/_sim/state", timeout=10).json()["hooks"])
