@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from store.models import Approval, Audit, Automation, Event, Fetch, Record, Run, RunEvent, Version, Watch
+
+LATELY = 20_000
 
 
 class Around(NamedTuple):
@@ -83,3 +85,21 @@ def watching(db: Connection, automation: str, connector: str, resource: str, rec
 
 def event(db: Connection, id: int) -> Any | None:
     return db.execute(select(Event.__table__).where(Event.id == id)).first()
+
+
+def last_doings(db: Connection, verb: str) -> dict[str, Any]:
+    """By subject, the last time that this was done to it."""
+    newest = select(func.max(Audit.id)).where(Audit.verb == verb).group_by(Audit.subject)
+    return {row.subject: row for row in db.execute(select(Audit.__table__).where(Audit.id.in_(newest)))}
+
+
+def last_runs(db: Connection, automations: Iterable[str]) -> dict[str, Any]:
+    """By automation, its newest run: looked for among the newest of all first, so that a million older ones cost nothing."""
+    lately = select(Run.id, Run.automation).order_by(Run.id.desc()).limit(LATELY).subquery()
+    newest = select(lately.c.automation, func.max(lately.c.id).label("id")).group_by(lately.c.automation)
+    ids = {row.automation: row.id for row in db.execute(newest)}
+    for name in automations:
+        if name not in ids and (id := db.scalar(select(func.max(Run.id)).where(Run.automation == name))) is not None:
+            ids[name] = id
+    columns = (Run.id, Run.automation, Run.state, Run.created_at)
+    return {row.automation: row for row in db.execute(select(*columns).where(Run.id.in_(ids.values())))}

@@ -13,7 +13,10 @@ from console.cli.output import json_option, listing, listing_options, say, show_
 from console.verbs import ruling, switching
 from console.verbs.at_hand import at_hand
 
-COLUMNS = {"NAME": "name", "STATE": "state", "STAGE": "stage", "VERSION": "version", "FILE": "file", "TITLE": "title"}
+COLUMNS = {
+    "NAME": "name", "STATE": "state", "STAGE": "stage", "VERSION": "version", "SINCE": "since", "BY": "by",
+    "LAST RUN": "last_run", "WAS": "last_state", "NEXT": "next", "FILE": "file", "TITLE": "title",
+}  # fmt: skip
 RESOURCES = {
     "NAME": "name", "SCOPE": "scope", "WEBHOOK": "webhook", "SINCE": "incremental", "DAYS": "by_day", "DELETED": "deletions",
     "BATCH": "batch", "FIELDS": "fields", "NOTE": "note",
@@ -28,6 +31,7 @@ FORMATS = ("text", "json", "github")
 MORE = {
     "test": ("testing:test", "Run the tests that automations bring along."),
     "backtest": ("backtesting:backtest", "Run a rule as its file stands now over what is stored."),
+    "diff": ("differing:diff", "Show what apply would change."),
     "explain": ("explaining:explain", "Say why an automation did what it did with an event."),
 }
 
@@ -60,13 +64,16 @@ def check(paths: tuple[Path, ...], form: str) -> int:
 
 
 @rules.command("list")
+@click.option("--tests", "with_tests", is_flag=True, help="Run the tests of the versions in force, and say how many hold.")
 @listing_options
-def list_(limit: int, as_json: bool) -> None:
-    """List automations with the version in force; a broken file's message is in --json."""
+def list_(with_tests: bool, limit: int, as_json: bool) -> None:
+    """List automations with the version in force, since when and by whom; a broken file's message is in --json."""
     with at_hand() as here:
         rows = ruling.listed(here)[:limit]
+        rows = ruling.tested(rows, here) if with_tests else rows
+    columns = {**COLUMNS, "TESTS": "tests"} if with_tests else COLUMNS
     listing(
-        rows, COLUMNS, as_json=as_json, empty="There is no automation yet. Put one into automations/, then: tieback rules apply"
+        rows, columns, as_json=as_json, empty="There is no automation yet. Put one into automations/, then: tieback rules apply"
     )
 
 
@@ -74,13 +81,13 @@ def list_(limit: int, as_json: bool) -> None:
 def apply() -> int:
     """Put the site in force now instead of within five seconds. Exit 1 when a file does not load; its last good version stays."""
     with at_hand(makes=True) as here:
-        messages = ruling.apply(here)
+        done = ruling.applied(here)
         rows = ruling.listed(here)
-    for message in messages:
-        say(message)
-    good = sum(row["state"] != "broken" for row in rows)
-    say(f"{good} in force, {len(messages)} file{'' if len(messages) == 1 else 's'} broken")
-    return 1 if messages else 0
+    for line in (*done.messages, *done.changes):
+        say(line)
+    good, broken = sum(row["state"] != "broken" for row in rows), len(done.messages)
+    say(f"{good} in force, {broken} file{'' if broken == 1 else 's'} broken")
+    return 1 if broken else 0
 
 
 @rules.command()
@@ -118,11 +125,23 @@ def _resources(name: str | None, limit: int, as_json: bool) -> None:
 @rules.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why, for those who find it paused.")
-def pause(name: str, reason: str) -> None:
+@click.option("--for", "length", metavar="LENGTH", help="Such as 2h: then it goes on by itself.")
+def pause(name: str, reason: str, length: str | None) -> None:
     """Pause an automation: it hears no event until it is resumed; runs that have begun go on."""
+    for_s = None if length is None else _seconds(length)
     with at_hand() as here:
-        switching.pause_automation(here, name, reason)
-    say(f"{name} is paused. To let it go on: tieback rules resume {name}")
+        switching.pause_automation(here, name, reason, for_s)
+    until = "" if length is None else f" for {length}"
+    say(f"{name} is paused{until}. To let it go on: tieback rules resume {name}")
+
+
+def _seconds(length: str) -> float:
+    from automations.durations import seconds
+
+    try:
+        return seconds(length)
+    except ValueError as error:
+        raise click.UsageError(f"--for: {error}") from None
 
 
 @rules.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from config import yamlfile
@@ -9,7 +10,7 @@ from config.errors import ConfigError
 from config.problems import did_you_mean
 from connectors import catalogue
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, definitions
+from store import audit, definitions, schedules, tracing
 from store.session import reading
 
 Dict = dict[str, Any]
@@ -26,9 +27,69 @@ def apply(here: AtHand) -> list[str]:
     return site.load(here.engine, here.box, here.settings, here.actor)
 
 
-def listed(here: AtHand) -> list[Dict]:
+@dataclass(frozen=True)
+class Applied:
+    """What an apply changed: a sentence for each automation, and the messages of what does not load."""
+
+    changes: list[str]
+    messages: list[str]
+
+
+def applied(here: AtHand) -> Applied:
+    """`apply`, and what came of it. Raises: as `apply`."""
     with reading(here.engine) as db:
-        return [_shown(row) for row in definitions.every(db)]
+        before = {row.name: row for row in definitions.every(db)}
+    messages = apply(here)
+    with reading(here.engine) as db:
+        after = {row.name: row for row in definitions.every(db)}
+    told = [_became(name, before.get(name), row) for name, row in after.items()]
+    gone = [f"{name}: retired, its file is gone" for name in before if name not in after]
+    return Applied([one for one in told if one is not None] + gone, messages)
+
+
+def _became(name: str, was: Any, row: Any) -> str | None:
+    if row.broken:
+        return f"{name}: broken, {f'version {row.hash[:8]} stays in force' if row.hash else 'and no version of it was ever good'}"
+    if was is None or was.hash is None:
+        return f"{name}: activated {row.hash[:8]}"
+    if was.hash != row.hash:
+        return f"{name}: activated {row.hash[:8]} (was {was.hash[:8]})"
+    return f"{name}: mended, {row.hash[:8]} is in force" if was.broken else None
+
+
+def listed(here: AtHand) -> list[Dict]:
+    """Each automation with since when and by whom it is in force, its last run and its next time."""
+    with reading(here.engine) as db:
+        rows = definitions.every(db)
+        activated = tracing.last_doings(db, "automation activated")
+        lasts = tracing.last_runs(db, [row.name for row in rows])
+        times = {row.automation: row.next_at for row in reversed(schedules.every(db))}
+    return [
+        _shown(row)
+        | {
+            "since": activated[row.name].at if row.name in activated else row.updated_at,
+            "by": activated[row.name].actor if row.name in activated else None,
+            "last_run": lasts[row.name].created_at if row.name in lasts else None,
+            "last_state": lasts[row.name].state if row.name in lasts else None,
+            "next": times.get(row.name),
+        }
+        for row in rows
+    ]
+
+
+def tested(rows: list[Dict], here: AtHand) -> list[Dict]:
+    """The same rows with how many of their tests hold, such as `3 of 3`; as the versions in force have them."""
+    from automations import claims, definition
+    from console.verbs.explaining import site_tables
+
+    with reading(here.engine) as db:
+        sources = {row.name: (row.source, row.file) for row in definitions.every(db) if row.source}
+        tables = site_tables(db)
+    for row in rows:
+        if row["name"] in sources:
+            verdicts = claims.verdicts(definition.reload(*sources[row["name"]]), tables)
+            row["tests"] = f"{sum(one.ok for one in verdicts)} of {len(verdicts)}" if verdicts else "none"
+    return rows
 
 
 def shown(here: AtHand, name: str) -> Dict:

@@ -7,8 +7,9 @@ from typing import Any
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, definitions, switch
+from store import audit, definitions, switch, timers
 from store.session import reading, writing
+from workers import resuming
 
 
 def pause_effects(here: AtHand, reason: str) -> None:
@@ -35,17 +36,18 @@ def effects_paused(here: AtHand) -> dict[str, Any] | None:
         return switch.state(db)
 
 
-def pause_automation(here: AtHand, name: str, reason: str) -> None:
-    """It hears no event until it is resumed; runs that have begun go on. Raises: ConfigError."""
-    _set(here, name, "paused", {"reason": reason[:500]})
+def pause_automation(here: AtHand, name: str, reason: str, for_s: float | None = None) -> None:
+    """It hears no event until it is resumed, by itself after `for_s` seconds; runs that have begun go on. Raises: ConfigError."""
+    detail: dict[str, Any] = {"reason": reason[:500]}
+    _set(here, name, "paused", detail if for_s is None else {**detail, "for_s": for_s}, for_s)
 
 
 def resume_automation(here: AtHand, name: str) -> None:
     """Raises: ConfigError when it is not paused."""
-    _set(here, name, "active", None)
+    _set(here, name, "active", None, None)
 
 
-def _set(here: AtHand, name: str, state: str, detail: dict[str, Any] | None) -> None:
+def _set(here: AtHand, name: str, state: str, detail: dict[str, Any] | None, for_s: float | None) -> None:
     with writing(here.engine) as db:
         names = {row.name: row.state for row in definitions.every(db)}
         if name not in names:
@@ -54,5 +56,9 @@ def _set(here: AtHand, name: str, state: str, detail: dict[str, Any] | None) -> 
             )
         if not definitions.set_state(db, name, state):
             raise ConfigError(f"the automation {name} is {names[name]} already.")
+        if for_s is None:
+            timers.disarm(db, resuming.subject(name))
+        else:
+            timers.arm(db, resuming.KIND, resuming.subject(name), in_s=for_s)
         audit.note(db, here.actor, f"automation {'paused' if state == 'paused' else 'resumed'}", name, detail)
         definitions.changed(db)
