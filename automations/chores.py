@@ -80,8 +80,14 @@ class Verdict:
     errors: int
     warnings: int
     lines: tuple[str, ...] = field(default=())
+    would_fire: int = 0
+    fired: int = 0
+    differing: int = 0
 
 
 class Rules(Protocol):
-    def check(self, names: Sequence[str]) -> Verdict:
-        """Check automations by name, those that use a connector by its name, and all of them for "" or no name."""
+    def check(self, names: Sequence[str], backtest_s: float | None = None) -> Verdict:
+        """Check automations by name, those that use a connector by its name, and all of them for "" or no name.
+
+        With `backtest_s` those that load are also run over the events of so many seconds, with nothing called or written.
+        """

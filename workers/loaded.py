@@ -121,9 +121,7 @@ class Loaded:
             versions={one.name: one.version_id for one in active},
             automations=automations,
             index=Index(automations),
-            tables=SiteTables(
-                tables.values_of({one.name: one for one in lookup_tables(db)}), tables.calendars_values(site_calendars(db))
-            ),
+            tables=site_tables(db),
         )
         log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
 
@@ -182,6 +180,12 @@ class Loaded:
             except ConfigError as error:
                 raise Permanent(str(error), kind="no_destination") from None
         raise Permanent(f'there is no destination "{name}". Add a file to destinations/.', kind="no_destination")
+
+
+def site_tables(db: Connection) -> SiteTables:
+    """The lookup tables and calendars in force."""
+    found = {one.name: one for one in lookup_tables(db)}
+    return SiteTables(tables.values_of(found), tables.calendars_values(site_calendars(db)))
 
 
 def lookup_tables(db: Connection) -> list[tables.Table]:

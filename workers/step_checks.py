@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -15,8 +17,9 @@ from config.errors import ConfigError
 from config.problems import Problems
 from store import definitions, timers
 from store.session import reading
-from workers import repair, site
+from workers import backtest, repair, site
 from workers.desk import Desk
+from workers.loaded import site_tables
 
 # The log of API v2.0 says of one that is tried again that it is retrying, that of v1.0 failing.
 STATUSES = {"failing": ("failing", "failed", "retrying"), "discarded": ("discarded",)}
@@ -40,12 +43,28 @@ class StepRules:
     def __init__(self, engine: Engine):
         self._engine = engine
 
-    def check(self, names: Sequence[str]) -> Verdict:
+    def check(self, names: Sequence[str], backtest_s: float | None = None) -> Verdict:
         with reading(self._engine) as db:
             known = site.known_now(db)
-            found = [_checked(row, known) for row in definitions.every(db) if _is_meant(db, row, names)]
+            meant = [row for row in definitions.every(db) if _is_meant(db, row, names)]
+            found = [_checked(row, known) for row in meant]
+            since = None if backtest_s is None else timers.clock(db) - dt.timedelta(seconds=backtest_s)
         lines = [line for _, _, told in found for line in told]
-        return Verdict(sum(one[0] for one in found), sum(one[1] for one in found), tuple(lines))
+        verdict = Verdict(sum(one[0] for one in found), sum(one[1] for one in found), tuple(lines))
+        return verdict if since is None else self._tried(verdict, [row for row in meant if not row.broken and row.source], since)
+
+    def _tried(self, verdict: Verdict, rows: Sequence[Any], since: dt.datetime) -> Verdict:
+        """What those that load would have done; one that this code no longer reads is counted as an error already."""
+        with reading(self._engine) as db:
+            tables = site_tables(db)
+        for row in rows:
+            with suppress(ConfigError):
+                done = backtest.run(self._engine, definition.load(row.source, row.file), since, tables, shown=0)
+                verdict = replace(
+                    verdict, would_fire=verdict.would_fire + done.would, fired=verdict.fired + done.was,
+                    differing=verdict.differing + done.differ,
+                )  # fmt: skip
+        return verdict
 
 
 def _is_meant(db: Connection, row: Any, names: Sequence[str]) -> bool:

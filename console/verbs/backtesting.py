@@ -11,11 +11,11 @@ from config.errors import ConfigError
 from config.problems import Problems, did_you_mean
 from console.verbs import checking
 from console.verbs.at_hand import AtHand, NotThere
-from console.verbs.explaining import site_tables
 from store import timers
 from store.session import reading
 from workers import backtest
 from workers.backtest import Result as Result
+from workers.loaded import site_tables
 
 
 def run(here: AtHand, name: str, since: str, *, shown: int = 50, told: Callable[[int], None] = lambda _n: None) -> Result:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from automations import tables
-from automations.scope import SiteTables
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand, NotThere
@@ -13,7 +11,7 @@ from store import tracing
 from store.session import reading
 from workers import explaining
 from workers.explaining import Explanation as Explanation
-from workers.loaded import lookup_tables, site_calendars
+from workers.loaded import site_tables
 
 
 def explain(here: AtHand, name: str, event_id: int, version: str | None = None) -> Explanation:
@@ -31,12 +29,6 @@ def explain(here: AtHand, name: str, event_id: int, version: str | None = None) 
         if event is None:
             raise NotThere(f"there is no event {event_id}. List them: tieback events list")
         return explaining.explain(db, name, event, site_tables(db), _version(db, name, version))
-
-
-def site_tables(db: Any) -> SiteTables:
-    """The lookup tables and calendars in force."""
-    found = {one.name: one for one in lookup_tables(db)}
-    return SiteTables(tables.values_of(found), tables.calendars_values(site_calendars(db)))
 
 
 def _version(db: Any, name: str, asked: str | None) -> Any | None:

@@ -125,7 +125,7 @@ class Chores:
         self.asked.append(("apply", id))
         return list(self.planned(id).lines)
 
-    def check(self, names: Sequence[str]) -> Verdict:
+    def check(self, names: Sequence[str], backtest_s: float | None = None) -> Verdict:
         self.asked.append(list(names))
         return self.verdict
 

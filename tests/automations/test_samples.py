@@ -26,4 +26,4 @@ def test_a_sample_loads_as_it_is_written(path: Path) -> None:
 
 
 def test_there_are_samples() -> None:
-    assert len(SAMPLES) == 4
+    assert len(SAMPLES) == 5

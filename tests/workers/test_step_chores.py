@@ -186,3 +186,12 @@ def test_automations_are_checked_by_name_by_connector_or_all(engine: Engine, set
         for names, errors in (([], 1), (["load"], 1), (["keep"], 0), (["acme"], 1), (["nobody"], 0), ([""], 1)):
             assert port.check(names).errors == errors, names
         assert "resorce" in port.check(["load"]).lines[0]
+
+
+def test_a_check_with_a_backtest_says_what_they_would_have_done_and_did(engine: Engine, settings: Settings, far: Any) -> None:
+    with rig(engine, settings, far, keep=KEEP) as desk:
+        desk.deliver(payload(far, changed(far, subject="open")))
+        desk.settle()
+        assert [run["state"] for run in desk.runs()] == ["ok"]
+        verdict = StepRules(engine).check(["keep"], 3600.0)
+        assert (verdict.errors, verdict.would_fire, verdict.fired, verdict.differing) == (0, 1, 1, 0)
