@@ -193,5 +193,5 @@ def test_a_check_with_a_backtest_says_what_they_would_have_done_and_did(engine: 
         desk.deliver(payload(far, changed(far, subject="open")))
         desk.settle()
         assert [run["state"] for run in desk.runs()] == ["ok"]
-        verdict = StepRules(engine).check(["keep"], 3600.0)
+        verdict = StepRules(engine).check(["keep-rfis"], 3600.0)
         assert (verdict.errors, verdict.would_fire, verdict.fired, verdict.differing) == (0, 1, 1, 0)

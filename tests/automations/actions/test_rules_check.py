@@ -14,7 +14,14 @@ def test_errors_and_warnings_are_counted_and_named() -> None:
     rule = automation("do:\n  - {id: check, use: rules.check, with: {names: [rule, acme-prod]}}\n")
     assert run(rule, scope(), journal, far).state == "ok"
     assert far.chores.asked == [["rule", "acme-prod"]]
-    assert journal.results["check"].output == {"errors": 1, "warnings": 2, "lines": ["a.yaml:3:1 error TB204: …"]}
+    assert journal.results["check"].output == {
+        "errors": 1,
+        "would_fire": 0,
+        "fired": 0,
+        "differing": 0,
+        "warnings": 2,
+        "lines": ["a.yaml:3:1 error TB204: …"],
+    }
 
 
 def test_without_names_all_are_checked() -> None:
