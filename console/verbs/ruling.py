@@ -12,6 +12,7 @@ from connectors import catalogue
 from console.verbs.at_hand import AtHand, NotThere
 from store import audit, definitions, schedules, tracing
 from store.session import reading
+from workers.loaded import site_tables
 
 Dict = dict[str, Any]
 
@@ -80,7 +81,6 @@ def listed(here: AtHand) -> list[Dict]:
 def tested(rows: list[Dict], here: AtHand) -> list[Dict]:
     """The same rows with how many of their tests hold, such as `3 of 3`; as the versions in force have them."""
     from automations import claims, definition
-    from console.verbs.explaining import site_tables
 
     with reading(here.engine) as db:
         sources = {row.name: (row.source, row.file) for row in definitions.every(db) if row.source}
