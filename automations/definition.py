@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from automations import checks
 from automations.compiling import Compiler, lines_of
 from automations.expressions import Expression
-from automations.fields import Field, a_map, of_value
+from automations.fields import ANY, Field, a_map, of_value
 from automations.flowing import flow_of
 from automations.known import Known
 from automations.lacking import lacking
@@ -25,6 +26,7 @@ from automations.parts import Expect, Flow, Limits, Rate, Retry, Step
 from automations.reading import Codes, validated
 from automations.stepping import Stepping, home_of, retry_of
 from automations.suspects import suspects
+from automations.unfilled import unfilled
 from automations.written import Automation as Written
 from automations.written import Flow as WrittenFlow
 from automations.written import Limits as WrittenLimits
@@ -74,12 +76,18 @@ class _Loading:
         stepping = Stepping(names, self.known, self.compiler, needs_connector=alone)
         steps = {key: stepping.of(node, key) for key in ("do", "on_error", "finally")}
         share = self._share(node)
+        self._add(unfilled(node))
         self._refuse()
         assert written is not None
         automation = self._whole(written, heard, lines, steps, flow, share)
         self.found += checks.found(node, automation, self.known) if self.advises else []
         self._refuse()
         return replace(automation, warnings=tuple(p for p in self.found if p.severity == "warning"))
+
+    def _add(self, more: Iterable[Problem]) -> None:
+        """What was not told of the same place already."""
+        told = {(one.line, one.column) for one in self.found}
+        self.found += [one for one in more if (one.line, one.column) not in told]
 
     def _refuse(self) -> None:
         if any(p.severity == "error" for p in self.found):
@@ -95,7 +103,7 @@ class _Loading:
         if "format" not in node.value:
             self._alone(node.mark, "TB107", 'the first line must be "format: 1"; add it', "format: 1")
         seen = node.value["format"]
-        if seen.value != 1 or isinstance(seen.value, bool):
+        if seen.value != 1 or not isinstance(seen.value, int) or isinstance(seen.value, bool):
             self._alone(seen.mark, "TB107", "this version reads format 1; write format: 1", "1")
 
     def _alone(self, mark: Any, code: str, message: str, suggestion: str | None = None) -> None:
@@ -186,4 +194,8 @@ def _of_vars(node: Node | None) -> Field:
         return a_map("vars")
     if not isinstance(node.value, dict) or any(not is_name(name) for name in node.value):
         return Field("map", called="vars")  # what is wrong with them is not told at every use as well
-    return a_map("vars", **{name: of_value(child.unmarked()) for name, child in node.value.items()})
+    return a_map("vars", **{name: _constant(child) for name, child in node.value.items()})
+
+
+def _constant(node: Node) -> Field:
+    return ANY if isinstance(node.value, str) and "${" in node.value else of_value(node.unmarked())

@@ -32,6 +32,11 @@ def rate(text: object) -> tuple[int, float]:
 
 
 def spell(value: object) -> str:
+    """A value as a sentence names it."""
+    if isinstance(value, (bool, type(None))):
+        return {True: "true", False: "false", None: "empty"}[value]
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

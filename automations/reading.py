@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -39,14 +40,20 @@ def validated(
     try:
         return model.model_validate(node.unmarked()), []
     except ValidationError as error:
-        wrong = [e for e in error.errors(include_url=False) if not _skipped(node, e, skip)]
-        meant = _meant(model, node, wrong)
-        told = {(*loc[:-1], right) for loc, right in meant.items()}
-        found = [_problem(model, node, e, codes, meant) for e in wrong if e["type"] != "missing" or e["loc"] not in told]
+        return None, reports(model, node, [e for e in error.errors(include_url=False) if not _skipped(node, e, skip)], codes)
+
+
+def reports(model: type[BaseModel], node: Node, wrong: Sequence[Any], codes: Codes) -> list[Problem]:
+    """Pydantic's errors as problems; one mistake is told once."""
+    meant = _meant(model, node, wrong)
+    told = {(*loc[:-1], right) for loc, right in meant.items()}
+    found = [_problem(model, node, e, codes, meant) for e in wrong if e["type"] != "missing" or e["loc"] not in told]
     seen: dict[tuple[int, int, str], Problem] = {}
+    chosen = {(one.line, one.column) for one in found if one.code == codes.choice}
     for one in found:
-        seen.setdefault((one.line, one.column, one.code), one)
-    return None, list(seen.values())
+        if one.code == codes.choice or (one.line, one.column) not in chosen:
+            seen.setdefault((one.line, one.column, one.code), one)
+    return list(seen.values())
 
 
 Loc = tuple[str | int, ...]
@@ -68,6 +75,8 @@ def _meant(model: type[BaseModel], node: Node, wrong: Sequence[Any]) -> dict[Loc
 
 def _skipped(node: Node, error: Any, skip: Callable[[Node], bool]) -> bool:
     """A value that is not known yet cannot be judged; that its key is none can."""
+    if error["loc"][-1:] == ("[key]",) or error.get("ctx", {}).get("sure"):
+        return False
     loc = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
     return any(skip(node.at(loc[:length])) for length in range(1, len(loc) + 1) if _exists(node, loc[:length]))
 
@@ -77,7 +86,7 @@ def _exists(node: Node, loc: Sequence[str | int]) -> bool:
 
 
 def _problem(model: type[BaseModel], node: Node, error: Any, codes: Codes, meant: Mapping[Loc, str]) -> Problem:
-    kind, loc = error["type"], _own(node, error["loc"])
+    kind, loc = error["type"], place_of(node, error["loc"])
     if kind == "extra_forbidden":
         here = _model(model, loc[:-1])
         guess = meant.get(error["loc"])
@@ -88,13 +97,33 @@ def _problem(model: type[BaseModel], node: Node, error: Any, codes: Codes, meant
         return problem(node.at(loc[:-1]).mark, codes.missing, _missing(loc, codes), suggestion=f"{loc[-1]}:")
     seen = node.at(loc)
     if kind.startswith("TB"):
-        return problem(seen.mark, kind, error["msg"])
+        return problem((node.at(loc) if kind in ("TB132", "TB135") else _spot(node, loc, error)).mark, kind, error["msg"])
     if kind == "literal_error":
         return _choice(seen, loc, error, codes)
-    return problem(seen.mark, codes.wrong, f"{_path(loc, codes)} {_expected(kind, error, seen)}")
+    return problem(seen.mark, codes.wrong, f"{path_of(loc, codes)} {_expected(kind, error, seen)}")
 
 
-def _own(node: Node, loc: Sequence[str | int]) -> tuple[str | int, ...]:
+def _spot(node: Node, loc: Sequence[str | int], error: Any) -> Node:
+    """Where the word stands that the sentence begins with: a key, or an entry, of the value that was refused."""
+    seen = node.at(loc)
+    if error["loc"] and error["loc"][-1] == "[key]":
+        return Node(None, node.key_mark(loc), {})
+    word = re.match(r'"(.+?)"|([a-z_]+):', error["msg"])
+    named = _within(seen, word[1] or word[2]) if word else []
+    return named[0] if len(named) == 1 else seen
+
+
+def _within(node: Node, word: str) -> list[Node]:
+    if isinstance(node.value, dict) and word in node.keys:
+        return [Node(None, node.keys[word], {})]
+    if isinstance(node.value, dict):
+        return [one for child in node.value.values() for one in _within(child, word)]
+    if isinstance(node.value, list):
+        return [one for child in node.value for one in _within(child, word)]
+    return [node] if node.value == word else []
+
+
+def place_of(node: Node, loc: Sequence[str | int]) -> tuple[str | int, ...]:
     """The part of pydantic's path that is the author's: union members and key marks stand in it too."""
     own: list[str | int] = []
     for index, part in enumerate(loc):
@@ -122,17 +151,20 @@ def unknown_key(
 
 
 def _missing(loc: Sequence[str | int], codes: Codes) -> str:
-    where = ".".join(str(p) for p in loc[:-1])
     if codes.owner:
         return f'{codes.owner} needs "{loc[-1]}:"; add it'
-    return f'"{loc[-1]}:" is missing{f" in {where}" if where else ""}; add it'
+    return f'"{loc[-1]}:" is missing{f" in {_dotted(loc[:-1])}" if loc[:-1] else ""}; add it'
 
 
-def _path(loc: Sequence[str | int], codes: Codes) -> str:
+def path_of(loc: Sequence[str | int], codes: Codes) -> str:
+    return f'"{_dotted(loc)}"' + (f" of {codes.owner}" if codes.owner else "")
+
+
+def _dotted(loc: Sequence[str | int]) -> str:
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return f'"{text}"' + (f" of {codes.owner}" if codes.owner else "")
+    return text
 
 
 def _choice(seen: Node, loc: Sequence[str | int], error: Any, codes: Codes) -> Problem:
@@ -147,7 +179,7 @@ def _choice(seen: Node, loc: Sequence[str | int], error: Any, codes: Codes) -> P
         else f"; write {choices[0]}"
     )
     return problem(
-        seen.mark, codes.choice, f"{_path(loc, codes)} cannot be {spell(seen.value)}{mend}", suggestion=guess or choices[0]
+        seen.mark, codes.choice, f"{path_of(loc, codes)} cannot be {spell(seen.value)}{mend}", suggestion=guess or choices[0]
     )
 
 
@@ -163,8 +195,24 @@ def _expected(kind: str, error: Any, seen: Node) -> str:
     if kind == "list_type":
         return f"must be a list; {_as_list(seen)}"
     if wanted is None:
-        return f"cannot be {_shown(seen)}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+        return f"cannot be {_shown(seen)}{_bound(kind, error)}"
+    if seen.value is None:
+        return "has no value; write one, or take the line out"
     return wanted if kind == "too_short" else f"{wanted}, not {_shown(seen)}"
+
+
+def _bound(kind: str, error: Any) -> str:
+    """What the value may be, where pydantic knows a limit."""
+    said = _BOUNDS.get(kind)
+    limit = next(iter(error.get("ctx", {}).values()), None)
+    return f"; write {said.format(limit)}" if said and limit is not None else f": {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+_BOUNDS = {
+    "greater_than_equal": "{} or more", "greater_than": "more than {}", "less_than_equal": "at most {}",
+    "less_than": "less than {}", "string_too_short": "{} signs or more", "string_too_long": "at most {} signs",
+    "too_long": "at most {} entries",
+}  # fmt: skip
 
 
 def _as_list(node: Node) -> str:
@@ -177,11 +225,7 @@ def _as_list(node: Node) -> str:
 
 
 def _shown(node: Node) -> str:
-    if isinstance(node.value, dict):
-        return "a mapping"
-    if isinstance(node.value, list):
-        return "a list"
-    return "empty" if node.value is None else spell(node.value) if not isinstance(node.value, bool) else str(node.value).lower()
+    return spell(node.value)
 
 
 def _model(model: type[BaseModel], loc: Sequence[str | int]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,13 @@ from automations.known import Known, no_connector
 from automations.naming import ERROR, Names, with_names
 from automations.parts import Retry, Step
 from automations.reading import Codes, validated
+from automations.standing import misfits
 from automations.synonyms import synonym
 from automations.templates import expressions_in
 from automations.written import LATER_ACTIONS, is_name
 from automations.written import Retry as WrittenRetry
 from automations.written import Step as Written
-from config.problems import Mark, did_you_mean, nearest, problem
+from config.problems import Mark, Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
 _KEYS = frozenset(field.alias or name for name, field in Written.model_fields.items())
@@ -90,8 +91,9 @@ class Stepping:
         if action is None:
             self._no_action(use)
             return None
-        self._parameters(given, use.value, action, item.value)
+        told = len(self._compiler.found)
         values = self._values(given, action, scope)
+        self._parameters(given, use.value, action, item.value, values, self._compiler.found[told:])
         written, _ = validated(Written, item, Codes())
         if written is None or not isinstance(values, dict):
             return None
@@ -144,13 +146,20 @@ class Stepping:
         mend = did_you_mean(use.value, words) or f"; there are {', '.join(words)}"
         self._compiler.wrong(use.mark, "TB130", f'there is no action "{use.value}"{mend}', nearest(use.value, words))
 
-    def _parameters(self, given: Node, word: str, action: Any, beside: Mapping[str, Node]) -> None:
+    def _parameters(
+        self, given: Node, word: str, action: Any, beside: Mapping[str, Node], values: Any, told: Sequence[Problem]
+    ) -> None:
+        """`values` are the parameters with their templates compiled, `told` what is wrong inside these."""
         if not isinstance(given.value, dict):
             return
         codes = Codes("TB131", "TB132", "TB133", "TB112", "parameter", word)
         _, wrong = validated(action.Params, given, codes, skip=_templated)
         # One that stands beside with: instead of below it is told there.
-        wrong = [one for one in wrong if one.code != "TB132" or str(one.suggestion).rstrip(":") not in beside]
+        wrong = [one for one in wrong if one.code != "TB132" or str(one.suggestion).rstrip(":") not in set(beside) - _KEYS]
+        places = {(one.line, one.column) for one in told}
+        wrong = [one for one in wrong if (one.line, one.column) not in places]
+        if not wrong and not told:
+            wrong = misfits(action.Params, given, values, codes)
         self._compiler.found += wrong
         for name in getattr(action, "FIXED", ()):
             child = given.value.get(name)

@@ -97,6 +97,7 @@ class Path:
     """`${record}` or `${steps.fetch.output}` as it stands: never goes through CEL, keeps every type."""
 
     names: tuple[str, ...]
+    kind: str = "map"
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         return _there(scope, self.names)
@@ -113,6 +114,7 @@ class Text:
 
 
 Template = Whole | Path | Text
+_ROOTS = frozenset({"record", "previous", "event", "steps", "vars", "run", "item", "error"})
 
 
 def compiled(node: Node, scope: Field, say: Say) -> Any:
@@ -125,6 +127,7 @@ def compiled(node: Node, scope: Field, say: Say) -> Any:
         return node.value
     if "${" not in node.value:
         _no_other_language(node, Piece(node.value, 0, False), say)
+        _no_bare_name(node, scope, say)
         return node.value
     return _template(node, scope, say)
 
@@ -134,6 +137,19 @@ def _no_other_language(node: Node, piece: Piece, say: Say) -> None:
     if not piece.is_expression and (at := foreign(piece.text)) is not None:
         shown = piece.text[at : at + 30].split("\n")[0]
         say(node, Finding(piece.offset + at, "TB219", f'"{shown}" is a template of another language; write ${{…}}', "${…}"))
+
+
+def _no_bare_name(node: Node, scope: Field, say: Say) -> None:
+    """`record.title` without `${}` would be sent as these letters."""
+    names = node.value.strip().split(".")
+    if len(names) < 2 or names[0] not in _ROOTS or not all(name.isidentifier() for name in names):
+        return
+    if not isinstance(find(scope, names), Lost):
+        right = "${" + node.value.strip() + "}"
+        say(
+            node,
+            Finding(0, "TB219", f'"{node.value.strip()}" would be taken as these letters; write "{right}" for its value', right),
+        )
 
 
 def _template(node: Node, scope: Field, say: Say) -> Any:
@@ -154,8 +170,8 @@ def _template(node: Node, scope: Field, say: Say) -> Any:
 
 def _whole(node: Node, piece: Piece, scope: Field, say: Say, alone: bool) -> Whole | Path | None:
     names = tuple(piece.text.strip().split("."))
-    if alone and _passes_whole(scope, names):
-        return Path(names)
+    if alone and (kind := _passes_whole(scope, names)) is not None:
+        return Path(names, kind)
     expression, findings = check(piece.text, scope)
     for finding in findings:
         say(node, Finding(piece.offset + finding.offset, finding.code, finding.message, finding.suggestion, finding.warning))
@@ -168,14 +184,14 @@ def _whole(node: Node, piece: Piece, scope: Field, say: Say, alone: bool) -> Who
     return Whole(expression, path.field if path else ANY)
 
 
-def _passes_whole(scope: Field, names: tuple[str, ...]) -> bool:
-    """`${record}`, and any known map or list by its path."""
+def _passes_whole(scope: Field, names: tuple[str, ...]) -> str | None:
+    """The kind of `${record}`, and of any known map or list by its path."""
     if not all(n.isidentifier() for n in names):
-        return False
+        return None
     found = find(scope, names)
     if isinstance(found, Lost) or names in (("steps",), ("run",)):
-        return False
-    return found.kind in ("map", "list")
+        return None
+    return found.kind if found.kind in ("map", "list") else None
 
 
 def _there(scope: Mapping[str, Any], names: tuple[str, ...]) -> Any:
