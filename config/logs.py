@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 import sys
 import threading
 from contextlib import suppress
@@ -18,6 +19,8 @@ from config.hiding import hide as hide
 from config.hiding import scrub as scrub
 
 MAX_FIELD = 2000
+MAX_LINE = 16 * 1024  # what reads our lines cuts longer ones in two (journald at 48 KiB), and half an object is none
+SHORT_FIELD = 100
 
 
 def about(**fields: Any) -> dict[str, Any]:
@@ -35,11 +38,20 @@ class Line(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = _plain(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
             fields["trace"] = _plain(" < ".join(_places(record.exc_info[1])))
-        return json.dumps(fields, ensure_ascii=True)
+        line = _written(fields)
+        if len(line) <= MAX_LINE:
+            return line
+        short = {name: value[:SHORT_FIELD] if isinstance(value, str) else value for name, value in fields.items()}
+        return _written({**short, "cut": True})
+
+
+def _written(fields: dict[str, Any]) -> str:
+    # DEL is the one control sign that JSON leaves as it is.
+    return json.dumps(fields, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     # Scrubbed before it is cut (half a secret is not found) and before JSON puts escapes into it.
     return scrub(str(value))[:MAX_FIELD]

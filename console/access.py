@@ -1,7 +1,8 @@
 """Who may do what: one table of every route, with the least role and how far it reaches. What is not here does not exist.
 
 `reach` says which companies a route is about: `own` shows a person of some companies only what is theirs, `whole` is about
-the installation as one and is for those who have all companies, `self` is about the one who asks, `open` needs nobody.
+the installation as one and is for those who have all companies, `self` is about the one who asks, `open` needs nobody, and
+`metrics` is for tokens of that scope alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["viewer", "operator", "admin"]
-Reach = Literal["open", "self", "own", "whole"]
+Reach = Literal["open", "self", "own", "whole", "metrics"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
 # The scopes of API tokens, and the role that each stands for.
 SCOPES: Mapping[str, Role] = {"read": "viewer", "operate": "operator", "admin": "admin"}
@@ -49,7 +50,7 @@ class Identity:
     def may(self, endpoint: str) -> bool:
         """Whether this one may use a route, whatever it is about. Unknown routes are for nobody."""
         access = TABLE.get(endpoint)
-        if access is None:
+        if access is None or access.reach == "metrics":
             return False
         if access.reach == "whole" and self.companies is not None:
             return False
@@ -73,6 +74,7 @@ TABLE: Mapping[str, Access] = _table("""
 static                GET   /static/<path:filename>                   viewer    open
 health.alive          GET   /healthz                                  viewer    open
 health.ready          GET   /readyz                                   viewer    open
+metrics.show          GET   /metrics                                  viewer    metrics
 sign_in.form          GET   /sign-in                                  viewer    open
 sign_in.submit        POST  /sign-in                                  viewer    open
 first.form            GET   /first                                    viewer    open

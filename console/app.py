@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from jinja2 import StrictUndefined
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
@@ -19,6 +20,7 @@ from console.pages.navigation import NAVIGATION
 from console.pages.plots import gauge
 from console.shapes import FILTERS, between
 from console.verbs.at_hand import AtHand
+from console.verbs.measuring import Scraped
 from webhook.health import Health
 
 MOST_BYTES = 512 * 1024
@@ -66,7 +68,13 @@ def create_app(here: AtHand) -> Console:
     app.before_request(guard.before)
     app.after_request(guard.after)
     app.context_processor(_on_every_page)
-    for endpoint, view in ({"health.alive": health.alive, "health.ready": health.readiness} | pages.VIEWS | api.VIEWS).items():
+    figures = Scraped(here)
+    ours: dict[str, Callable[..., Any]] = {
+        "health.alive": health.alive,
+        "health.ready": health.readiness,
+        "metrics.show": lambda: Response(figures.text(), content_type=CONTENT_TYPE_PLAIN_0_0_4),
+    }
+    for endpoint, view in (ours | pages.VIEWS | api.VIEWS).items():
         app.serve(endpoint, view)
     _answer_errors(app)
     return app

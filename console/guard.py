@@ -48,7 +48,20 @@ class Guard:
             return None
         if not (request.is_secure or cookies.may_be_plain(request)):
             raise Fault("not-safe")
+        if access.reach == "metrics":
+            self._check_scraper()
+            return None
         return self._person(access)
+
+    def _check_scraper(self) -> None:
+        """Figures are of all companies: a token that is limited to one does not open them, and no session does."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        with reading(self._here.engine) as db:
+            found = apitokens.find(db, token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise Fault("not-signed-in", "Send a token of the scope metrics: Authorization: Bearer …")
+        if "metrics" not in found.scopes or any(one.startswith("company:") for one in found.scopes):
+            raise Fault("forbidden", "This token is not for metrics. Make one: tieback tokens add prometheus --scope metrics")
 
     def _person(self, access: Access) -> BaseResponse | None:
         identity = self._identify()
@@ -120,6 +133,8 @@ class Guard:
     def after(self, response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if request.endpoint == "metrics.show" and response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
         if request.endpoint == "static" and response.status_code == 200:
             response.headers["Cache-Control"] = "public, max-age=86400"
         if request.is_secure:

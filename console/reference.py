@@ -1,6 +1,6 @@
-"""docs/commands.md and docs/settings.md, made from the commands and the table of settings.
+"""docs/commands.md, docs/settings.md and docs/metrics.md, made from the commands and the tables of settings and metrics.
 
-`python -m console.reference` writes both; a test says when that was forgotten.
+`python -m console.reference` writes them; a test says when that was forgotten.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import click
 
 from config.settings import TABLE
 from console.cli import tieback
+from console.verbs import measuring
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -38,6 +39,36 @@ A name that is none of these, or a value that cannot be used, stops the start wi
 | Setting | Default | Meaning |
 |---|---|---|
 """
+
+
+METRICS_HEAD = """# Metrics
+
+Made by `python -m console.reference` from the table in `console/verbs/measuring.py`.
+
+The console serves `/metrics` in Prometheus' text format; the public door never does. Whoever asks needs a token of the scope
+`metrics`, which opens nothing else (`tieback tokens add prometheus --scope metrics`), and TLS, or asks on the console's own
+machine. The figures are of the whole installation: they come from the database, so one console answers for every process. They
+are gathered at most once in five seconds. `…_last_hour` is a moving hour and goes down again; what only grows ends in `_total`.
+
+Labels are names of connectors, automations and lanes, or words of ours. Beyond 500 automations the least busy are summed up as
+`(other)`. A rule's own counters (`metrics.count`) are called `tieback_rule_<name>_total`, with at most a hundred sets of labels
+each.
+
+`deploy/prometheus/` has a scrape configuration and alerts, `deploy/grafana/` a dashboard; [operations](operations.md) says what
+to do about each alert.
+
+| Metric | Kind | Labels | Meaning |
+|---|---|---|---|
+"""
+
+
+def metrics() -> str:
+    """Every metric with kind, labels and meaning."""
+    rows = [
+        f"| `{name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.help} |\n"
+        for name, one in measuring.TABLE.items()
+    ]
+    return METRICS_HEAD + "".join(rows)
 
 
 def commands() -> str:
@@ -81,7 +112,7 @@ def settings() -> str:
 
 def pages() -> dict[str, str]:
     """Name below `docs/` to text."""
-    return {"commands.md": commands(), "settings.md": settings()}
+    return {"commands.md": commands(), "settings.md": settings(), "metrics.md": metrics()}
 
 
 if __name__ == "__main__":

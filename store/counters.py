@@ -1,4 +1,4 @@
-"""Counters that rules raise: one row per name and set of labels."""
+"""Counters that rules raise, and the door's own (their names have a colon): one row per name and set of labels."""
 
 from __future__ import annotations
 

@@ -18,13 +18,14 @@ from webhook.config_events import ConfigEvents
 from webhook.health import Health
 from webhook.hooks import HookTable
 from webhook.inbound import Inbound
+from webhook.measured import Measured
 from webhook.procore import Receiver, answer
 
 log = logging.getLogger("tieback.door")
 
 
 def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings) -> Flask:
-    """The door. Call `close(app)` at the end: it commits what waits and ends the committer's thread.
+    """The door. Call `close(app)` at the end: it commits what waits and ends the threads.
 
     Raises: ConfigError when Flask's debugger is switched on in the environment.
     """
@@ -47,12 +48,15 @@ def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings)
         app.add_url_rule(rule, endpoint, view, methods=[method], provide_automatic_options=False)
     app.register_error_handler(HTTPException, _known_error)
     app.register_error_handler(Exception, _unknown_error)
+    app.wsgi_app = app.extensions["tieback.measured"] = Measured(app.wsgi_app, engine)  # type: ignore[assignment, method-assign]
     return app
 
 
 def close(app: Flask) -> None:
     committer: Committer = app.extensions["tieback.committer"]
     committer.stop()
+    measured: Measured = app.extensions["tieback.measured"]
+    measured.stop()
 
 
 def _known_error(error: HTTPException) -> Response:

@@ -13,7 +13,7 @@ from console.verbs.at_hand import AtHand
 from store import apitokens, audit, listings
 from store.session import reading, writing
 
-SCOPES = ("config-events", "inbound", "read", "operate", "admin")
+SCOPES = ("config-events", "inbound", "read", "operate", "admin", "metrics")
 _OF_ONE = re.compile(r"inbound:[a-z][a-z0-9_]{0,62}|company:[0-9]{1,30}")
 
 
