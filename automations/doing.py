@@ -27,6 +27,7 @@ from config.errors import LostLease, Permanent, Transient, Uncertain
 log = logging.getLogger("tieback.engine")
 
 PARKING = frozenset({"uncertain", "no_connector"})
+STORE_AWAY = "Tieback's own database was busy or away for a moment; nothing is wrong with the step"
 FOR_EVER_S = 366 * 86400.0
 
 
@@ -77,11 +78,17 @@ class Doing:
             done = self._again(step, path, attempt, error, values, kept)
         except Permanent as error:
             done = self._refused(step, path, attempt, error, journal)
-        except Exception:
-            log.exception("step.bug automation=%s step=%s", self.automation.id, path)
-            what = f"{step.use} broke on something it does not expect; the log of this moment has the details. Please report it."
-            done = self.failed(step, path, attempt, "bug", what)
+        except Exception as error:  # noqa: BLE001 (it is logged below, or is no bug)
+            if journal.passing(error):
+                done = self._again(step, path, attempt, Transient(STORE_AWAY, kind="store"), values, kept)
+            else:
+                done = self._bug(step, path, attempt)
         return replace(done, result=replace(done.result, duration_ms=int((self.clock() - started) * 1000)))
+
+    def _bug(self, step: Step, path: str, attempt: int) -> Ended:
+        log.exception("step.bug automation=%s step=%s", self.automation.id, path)
+        what = f"{step.use} broke on something it does not expect; the log of this moment has the details. Please report it."
+        return self.failed(step, path, attempt, "bug", what)
 
     def failed(self, step: Step, path: str, attempt: int, kind: str, message: str, note: str = "") -> Ended:
         result = StepResult(path, "failed", attempt, None, {"kind": kind, "message": message + note})

@@ -158,6 +158,9 @@ class Journal(Protocol):
     def finish(self, result: StepResult) -> None:
         """Keep a step's result for good, in one transaction with its row changes and settled effects."""
 
+    def passing(self, error: Exception) -> bool:
+        """Whether what broke a step is the journal's own trouble, such as a busy database, which passes by itself."""
+
     def upsert(self, change: RowChange) -> str:
         """Write a row, to be committed by `finish`. Says `inserted`, `updated`, `unchanged` or `older`."""
 

@@ -71,6 +71,7 @@ class MemoryJournal:
     entered: list[tuple[str, str]] = field(default_factory=list)
     keeps_out: Outcome | None = None
     cancel: bool = False
+    trouble: type[Exception] | tuple[()] = ()
     _pending: list[RowChange | RowDeletion | Snapshot | Gathered | _Count | _Started | tuple[str, EffectState, Any]] = field(
         default_factory=list
     )
@@ -99,6 +100,9 @@ class MemoryJournal:
         self._pending.clear()
         self.results[result.path] = result
         self.history.append(result)
+
+    def passing(self, error: Exception) -> bool:
+        return isinstance(error, self.trouble)
 
     def upsert(self, change: RowChange) -> str:
         self._pending.append(change)

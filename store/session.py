@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from config.errors import ConfigError
 from config.logs import about
@@ -170,6 +171,20 @@ def passes_by_itself(error: DBAPIError) -> bool:
     if state in ("40P01", "40001", "55P03"):
         return True
     return error.connection_invalidated or (isinstance(error, OperationalError) and "database is locked" in str(error.orig))
+
+
+def is_away(error: Exception) -> bool:
+    """True when the database was busy, full, restarting or out of reach: the same may succeed a moment later."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return passes_by_itself(error) or "is full" in str(error.orig)
+    # Class 08: the connection; 53: room, memory, connections; 57: it shuts down or starts. None: there was no answer.
+    state = getattr(error.orig, "sqlstate", None)
+    gone = isinstance(error, (OperationalError, InterfaceError)) and (state is None or state[:2] in ("08", "53", "57"))
+    return gone or passes_by_itself(error)
 
 
 def explain(error: Exception, settings: Settings) -> str:

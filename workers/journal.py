@@ -33,7 +33,7 @@ from config.hiding import scrub
 from connectors import catalogue, http
 from store import approvals, calls, counters, digests, flow, leases, queries, records, runs, snapshots, switch, tables, timers
 from store.leases import Held
-from store.session import passes_by_itself, reading, writing
+from store.session import is_away, reading, writing
 from workers import flowing, remote, started, watching
 from workers.beginning import Rings
 from workers.desk import Desk
@@ -161,12 +161,15 @@ class StoreJournal:
             raise
         except StatementError as error:
             self.abandon()
-            if isinstance(error, DBAPIError) and passes_by_itself(error):
+            if is_away(error):
                 raise Transient("the database is busy or was away for a moment", kind="store") from error
             raise Permanent(f"the table does not take this row: {in_short(error)}", kind="value") from error
         except BaseException:
             self.abandon()
             raise
+
+    def passing(self, error: Exception) -> bool:
+        return is_away(error)
 
     def upsert(self, change: RowChange) -> str:
         refuse_hidden(change.table, (change.row, change.columns))

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from automations.engine import run
-from automations.journal import StepResult
+from automations.journal import Effect, KeptEffect, StepResult
 from automations.memory import MemoryJournal
 from automations.tools import Reply
 from config.errors import LostLease, Permanent, Transient, Uncertain
@@ -171,6 +171,21 @@ def test_a_lost_lease_ends_everything_silently() -> None:
     with pytest.raises(LostLease):
         run(rule, scope(), journal, far)
     assert states(journal) == {}
+
+
+def test_trouble_of_our_own_database_in_the_middle_of_a_step_is_no_bug_of_the_action() -> None:
+    # Given a database that breaks off while an effect is written down
+    class Busy(MemoryJournal):
+        def intend(self, effect: Effect) -> KeptEffect:
+            raise ConnectionError("the database is restarting")
+
+    journal = Busy(trouble=ConnectionError)
+    # When a step needs it
+    outcome = run(automation(f"do:\n  - {{id: a, {PUT}}}\n"), scope(), journal, Far())
+    # Then the step is tried again
+    assert (outcome.state, journal.results["a"].state) == ("waiting", "waiting")
+    assert outcome.error is not None
+    assert outcome.error["kind"] == "store"
 
 
 def test_a_bug_in_an_action_is_a_permanent_error_and_its_traceback_is_logged(caplog: pytest.LogCaptureFixture) -> None:

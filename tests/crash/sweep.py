@@ -242,14 +242,15 @@ class Sweep:
             "applied": sum(1 for call in sent if (call.get("body") or {}).get("event") == key and call["applied"]),
         }
 
-    def _post(self, one: Rig, key: str) -> int:
-        """Through the door's own application, with its committer."""
+    def _post(self, one: Rig, key: str, ready: Callable[[], None] = lambda: None) -> int:
+        """Through the door's own application, with its committer. `ready` is called right before the delivery comes."""
         from webhook.app import close, create_app
 
         app = create_app(one.engine, Box(one.settings.secret_keys), one.bell, one.settings)  # type: ignore[arg-type]
         with writing(one.engine) as db:
             url_key = hooks.of_connector(db, "acme")[0].key
         body = payload(self.far, self.record_id, key=key)
+        ready()
         answer = app.test_client().post(f"/webhooks/{url_key}", json=body, headers={"Authorization": SECRET})
         close(app)
         return answer.status_code

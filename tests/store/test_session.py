@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from config.errors import ConfigError
 from config.settings import Settings, load
-from store.session import explain, open_engine, retrying, wal_is_safe, writing
+from store.session import explain, is_away, open_engine, retrying, wal_is_safe, writing
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,24 @@ def test_only_what_passes_by_itself_is_tried_again(state: str, tries: int) -> No
     else:
         assert work() == "kept"
     assert len(done) == tries
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OperationalError("", {}, sqlite3.OperationalError("database is locked")), True),
+        (OperationalError("", {}, sqlite3.OperationalError("database or disk is full")), True),
+        (OperationalError("", {}, sqlite3.OperationalError("no such table: rfis")), False),
+        (OperationalError("", {}, psycopg.OperationalError("connection refused")), True),
+        (OperationalError("", {}, psycopg.errors.AdminShutdown("the server shuts down")), True),
+        (DBAPIError("", {}, psycopg.errors.SerializationFailure("again")), True),
+        (ProgrammingError("", {}, psycopg.errors.UndefinedTable("rfis")), False),
+        (PoolTimeout("no connection is free"), True),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_a_database_that_is_busy_or_away_is_told_from_one_that_refuses(error: Exception, away: bool) -> None:
+    assert is_away(error) is away
 
 
 def test_after_five_tries_the_error_is_told() -> None:

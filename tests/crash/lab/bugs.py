@@ -16,7 +16,7 @@ from tests.crash.lab.supervise import servers
 from tests.crash.sweep import simulator
 
 MOST_SEEDS = 50
-PATIENCE_S = 25.0
+PATIENCE_S = 45.0
 # Where a bug can show: SQLite has no link that is cut, and one process has but one clock.
 PROFILE = {
     "ack_before_commit": "sqlite", "no_relay": "sqlite", "no_fence": "redis", "deferred_begin": "sqlite",

@@ -87,7 +87,7 @@ def _secrets_are_compared_in_constant_time(facts: _Facts) -> Iterator[Violation]
 
 def _i2_everything_ends(facts: _Facts) -> Iterator[Violation]:
     if facts.seen.settled_s is None:
-        yield Violation("I2", "-", f"patience ended with work waiting: {facts.seen.unfinished or 'deliveries unsent'}")
+        yield Violation("I2", "-", f"patience ended with this waiting: {facts.seen.unfinished}")
     for id in facts.events:
         if id not in facts.event_ids:
             yield Violation("I2", id, "was acknowledged and never became an event")

@@ -76,7 +76,7 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
         stack.proxies.clear()
         target.behave()
         operator.rest()
-        settled_s = settle.settle(stack.database_url, lambda: sender.done, patience_s)
+        settled_s, waiting = settle.settle(stack.database_url, lambda: sender.done, patience_s)
         time.sleep(1.5)  # a far end that was told to be slow may still be about to apply
         sender.stop()
         stack.end()
@@ -86,7 +86,7 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
         return Evidence(
             plan.run, plan.profile, [{**asdict(one), "about": target.records[one.record]} for one in plan.sent],
             [asdict(one) for one in sender.log], evidence.tables(stack.database_url), received, foreign,
-            target.state_of(target.records), settled_s, settle.unfinished(stack.database_url),
+            target.state_of(target.records), settled_s, waiting,
             operator.done, operator.retried, operator.edition, evidence.probes(folder / "probes"),
             evidence.logged(folder / "log"), evidence.leaked(folder / "log", secrets), evidence.integrity(stack.database_url),
             nemesis.log,

@@ -36,14 +36,17 @@ def unfinished(url: str) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def settle(url: str, sent: Callable[[], bool], patience_s: float = PATIENCE_S) -> float | None:
-    """Seconds until everything was delivered and done; None when that did not happen."""
+def settle(url: str, sent: Callable[[], bool], patience_s: float = PATIENCE_S) -> tuple[float | None, dict[str, int]]:
+    """Seconds until everything was delivered and done; None, and what was still waiting, when that did not happen."""
     began = time.monotonic()
+    waiting: dict[str, int] = {}
     while time.monotonic() - began < patience_s:
         try:
-            if sent() and not unfinished(url):
-                return time.monotonic() - began
+            waiting = {} if sent() else {"unsent": 1}
+            waiting |= unfinished(url)
+            if not waiting:
+                return time.monotonic() - began, {}
         except SQLAlchemyError:
-            pass  # it is coming up
+            waiting = {"database": 1}  # it is coming up
         time.sleep(0.5)
-    return None
+    return None, waiting

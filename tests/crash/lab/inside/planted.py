@@ -50,11 +50,18 @@ def _blind_post_retry(module: Any) -> None:
         kept = journal.intend(effect)
         if kept.state == "applied":
             return kept.response
-        return module._call(journal, effect, call)
+        return module._call(journal, effect, call, False)
 
-    module.perform = perform
-    module.may_have_applied = lambda policy, error: False
-    module.Uncertain = module.LostLease  # a doubt is a failure like any other
+    def repeating(journal: Any, effect: Any, call: Any, after_doubt: bool) -> Any:
+        response = call()
+        journal.settle(effect.key, "applied", response)
+        return response
+
+    module._call, module.perform = repeating, perform
+
+
+def _nothing_is_at_most_once(module: Any) -> None:
+    module.Doing._at_most_once = lambda self, step, values: False
 
 
 def _dedupe_without_enqueue(module: Any) -> None:
@@ -147,7 +154,7 @@ BUGS: dict[str, dict[str, Callable[[ModuleType], None]]] = {
     "no_relay": {"workers.relay": _no_relay},
     "no_fence": {"store.leases": _no_fence, "workers.keeper": _calls_without_lease},
     "deferred_begin": {"store.session": _deferred_begin},
-    "blind_post_retry": {"automations.effects": _blind_post_retry},
+    "blind_post_retry": {"automations.effects": _blind_post_retry, "automations.doing": _nothing_is_at_most_once},
     "dedupe_without_enqueue": {"workers.relay": _dedupe_without_enqueue},
     "refuse_poison": {"webhook.procore": _refuse_poison},
     "lease_by_wall_clock": {"store.leases": _lease_by_wall_clock},
