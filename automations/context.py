@@ -95,7 +95,10 @@ class Context:
 
     def effect_key(self, target: str, once: str | None = None) -> str:
         """The ledger's name for an effect of this step on this target."""
-        return effects.key_of(self.automation, self.step, self.item_key, target, self.event.key, once)
+        event, repeat = self.event.key, self.event.repeat
+        if repeat:  # a replay whose effects are wanted again, each once for this replay
+            event, once = f"{event}#{repeat}", None if once is None else f"{once}#{repeat}"
+        return effects.key_of(self.automation, self.step, self.item_key, target, event, once)
 
     def perform(
         self, policy: Policy, target: str, summary: str, request: Any, call: Callable[[], Any], *, once: str | None = None,

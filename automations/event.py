@@ -18,7 +18,8 @@ class Event:
     `source` is webhook, sweep, hold, schedule, manual, config, inbound or run; `id` is our own number for it, None before
     it is stored. `kind` and `name` are those of a configuration event (`connector.updated`, the connector's name); an
     inbound event has its source in `name` and what was posted in `body`; that of a finished run has the automation in
-    `name`, its `status` and `run_id`; one by hand has what it was started with in `body`.
+    `name`, its `status` and `run_id`; one by hand has what it was started with in `body`. That of a replay is the event it
+    replays; `repeat` is not empty when a person wants its effects made again.
     """
 
     connector: str
@@ -40,10 +41,12 @@ class Event:
     status: str = ""
     run_id: str = ""
     id: int | None = None
+    repeat: str = ""
 
     def values(self) -> dict[str, Any]:
         """As expressions see it."""
         seen = dict(vars(self))
+        del seen["repeat"]
         seen["id"] = "" if self.id is None else str(self.id)
         seen["parent"] = {"id": "", "name": "", **self.parent}
         return seen

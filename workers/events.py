@@ -86,9 +86,10 @@ def read(raw: bytes, received_at: dt.datetime) -> tuple[list[Said], list[str]]:
 def event_of(row: Mapping[str, Any]) -> Event:
     """The event as rules see it, from the columns it is kept in."""
     body = row["body"] or {}
+    replay = body.get("replay") or {}
     return Event(
         connector=row["connector"],
-        key=row["event_key"],
+        key=replay.get("key", row["event_key"]),
         action=row["action"],
         resource_name=row["resource_name"],
         resource_id=row["resource_id"],
@@ -105,7 +106,8 @@ def event_of(row: Mapping[str, Any]) -> Event:
         body=body.get("body"),
         status=body.get("status", ""),
         run_id=str(body.get("run_id", "")),
-        id=row["id"],
+        id=replay.get("event", row["id"]),
+        repeat=replay.get("repeat", ""),
     )
 
 

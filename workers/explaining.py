@@ -233,20 +233,30 @@ def scope_of(db: Connection, event: Any, seen: Any, tables: SiteTables) -> tuple
     """What the rule would have seen then, and a sentence on where the copies are from."""
     around = tracing.pinned(db, event.id)
     note = "those that another run of this event worked with" if around is not None else ""
-    if around is None and event.resource_id:
-        around = tracing.around(db, event.connector, _resource(event), event.resource_id, event.created_at)
+    if around is None and (around := nearest(db, event)) is not None:
         note = _nearest(db, around)
     before = records.get(db, around.before_id) if around and around.before_id else None
     after = records.get(db, around.after_id) if around and around.after_id else None
     if event.action == "delete":
         after = before = before or after
     record = after or before
-    day = today(db, event.connector, event.project_id, event.created_at)
+    day = day_of(db, event)
     scope = Scope(
         seen, "", event.created_at, record.body if record is not None else None, before.body if before is not None else None,
         today=day, moment=event.created_at, tables=tables,
     )  # fmt: skip
     return scope, note
+
+
+def day_of(db: Connection, event: Any) -> dt.datetime:
+    return today(db, event.connector, event.project_id, event.created_at)
+
+
+def nearest(db: Connection, event: Any) -> tracing.Around | None:
+    """The copies around an event; None when it is about no record."""
+    if not event.resource_id:
+        return None
+    return tracing.around(db, event.connector, _resource(event), event.resource_id, event.created_at)
 
 
 def _nearest(db: Connection, around: tracing.Around) -> str:

@@ -16,7 +16,9 @@ COLUMNS = {
 }  # fmt: skip
 STATES = ("received", "matched", "ignored", "unsupported", "quarantined")
 
-events = Family(name="events", help="What the deliveries said, and what became of it.")
+MORE = {"replay": ("replaying:replay", "Let stored events come once more for one automation.")}
+
+events = Family(name="events", help="What the deliveries said, and what became of it.", table=MORE)
 
 
 @events.command("list")

@@ -10,6 +10,7 @@ from console.cli.output import as_json_value, say, shown
 
 Dict = Mapping[str, Any]
 MAX_VALUE = 400
+MOST_EVENTS = 20
 
 
 def run(found: Dict) -> None:
@@ -24,12 +25,30 @@ def run(found: Dict) -> None:
     _fact("times", ", ".join(f"{word} {shown(found[key])}" for word, key in moments))
     waits = found["state"] == "waiting" and found["run_after"]
     _fact("attempts", f"{found['attempt']}" + (f", next at {shown(found['run_after'])}" if waits else ""))
+    _flow(found)
     _copies(found["copies"])
     _lines(found["lines"] or [])
     _steps(found["steps"])
     _calls(found["calls"])
     for effect in found["effects"]:
         say(f"effect {effect['id']}  {effect['state']}  {effect['policy']}  {effect['summary']}")
+
+
+def _flow(found: Dict) -> None:
+    """What the run gathered, whose turn it waited for, and what it asked."""
+    if len(found["gathered_events"]) > 1:
+        _fact(
+            "gathered", f"{len(found['gathered_events'])} events: {', '.join(map(str, found['gathered_events'][:MOST_EVENTS]))}"
+        )
+    if found["group_key"]:
+        _fact("gathers", f"events of its key until {shown(found['gather_until'])} at the latest")
+    keys = (("overlap", "overlap_key"), ("throttle", "throttle_key"))
+    _fact("keys", ", ".join(f"{word} {found[key]}" for word, key in keys if found[key]))
+    if found["digest_until"]:
+        _fact("digest", f"its messages are gathered until {shown(found['digest_until'])}")
+    for one in found["questions"]:
+        said = f"{one['choice']} by {one['answered_by']} at {shown(one['answered_at'])}" if one["choice"] else one["state"]
+        _fact("question", f"{one['question']} (approval {one['id']}): {said}")
 
 
 def event(found: Dict) -> None:

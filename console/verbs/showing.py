@@ -7,7 +7,7 @@ from typing import Any
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand, NotThere
-from store import definitions, listings, records, runs
+from store import definitions, listings, records, runs, tracing
 from store import events as kept_events
 from store.session import reading
 
@@ -64,6 +64,8 @@ def run(here: AtHand, id: int) -> Dict:
             "steps": [dict(step._mapping) for step in runs.steps(db, id)],
             "calls": listings.calls(db, run_id=id, fetch_id=found["fetch_id"]),
             "effects": [dict(effect._mapping) for effect in runs.effects(db, id)],
+            "gathered_events": tracing.gathered(db, id),
+            "questions": [dict(one._mapping) for one in tracing.questions(db, id)],
         }
 
 

@@ -1,0 +1,86 @@
+"""Stored events once more for one automation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from automations import definition
+from automations.durations import seconds
+from automations.parts import Automation
+from config.errors import ConfigError
+from config.problems import did_you_mean
+from console.verbs.at_hand import AtHand, NotThere
+from console.verbs.explaining import site_tables
+from store import audit, definitions, replays, timers, tracing
+from store.session import reading, writing
+from workers import replaying
+from workers.replaying import Would as Would
+
+STATES = (*replays.EVENT_STATES, *replays.RUN_STATES)
+
+
+def found(
+    here: AtHand, name: str, *, since: str | None, state: str | None, resource: str | None, limit: int
+) -> tuple[list[int], int]:
+    """Ids of the events that concern the automation and fit, oldest first, and how many there are.
+
+    Raises: ConfigError when nothing is asked for.
+    """
+    if since is None and state is None and resource is None:
+        raise ConfigError("say which events: their ids, or at least one of --since, --state and --resource.")
+    with reading(here.engine) as db:
+        rule, _ = _in_force(db, name)
+        moment = timers.clock(db)
+        after = None if since is None else moment - dt.timedelta(seconds=_seconds(since))
+        heard = {(one.connector, one.resource) for one in rule.triggers if one.kind == "webhook"}
+        sources = {one.kind for one in rule.triggers} & {"config", "inbound", "run"}
+        return replays.found(db, name, heard, sources, since=after, state=state, resource=resource, limit=limit)
+
+
+def would(here: AtHand, name: str, ids: Sequence[int]) -> list[Would]:
+    """What a replay would do, event by event; nothing is called or written. Raises: NotThere."""
+    with reading(here.engine) as db:
+        rule, _ = _in_force(db, name)
+        tables = site_tables(db)
+        return [replaying.would(db, rule, _event(db, id), tables) for id in ids]
+
+
+def live(here: AtHand, name: str, ids: Sequence[int], *, repeat_effects: bool = False) -> list[tuple[int, int | None]]:
+    """(event, run) of each: the run is due now, None when no trigger hears the event. Raises: NotThere, ConfigError."""
+    made = []
+    with writing(here.engine) as db:
+        rule, version_id = _in_force(db, name)
+        if rule.stage == "off":
+            raise ConfigError(f"{name} is in stage: off. Write stage: shadow or live.")
+        for id in ids:
+            run_id = replaying.live(db, rule, version_id, _event(db, id), here.actor, repeat_effects=repeat_effects)
+            made.append((id, run_id))
+        detail = {"events": [id for id, _ in made][:100], "count": len(made), "repeat_effects": repeat_effects}
+        audit.note(db, here.actor, "events replayed", name, detail)
+    return made
+
+
+def _in_force(db: Any, name: str) -> tuple[Automation, int]:
+    active = {one.name: one for one in definitions.active(db)}
+    if name not in active:
+        mend = did_you_mean(name, active) or ". List them: tieback rules list"
+        raise NotThere(f'no automation "{name[:80]}" is in force{mend}')
+    return definition.reload(active[name].source, active[name].file), active[name].version_id
+
+
+def _event(db: Any, id: int) -> Any:
+    row = tracing.event(db, id)
+    if row is None:
+        raise NotThere(f"there is no event {id}. List them: tieback events list")
+    if replays.is_replay(row):
+        raise ConfigError(f"event {id} is a replay itself; replay event {row.body['replay']['event']}.")
+    return row
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ConfigError(f"--since: {error}") from None

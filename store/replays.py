@@ -1,0 +1,71 @@
+"""Events to be replayed: found by what they are, and kept anew for the run that replays them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from store import events
+from store.models import Effect, Event, Run
+
+EVENT_STATES = ("matched", "ignored", "unsupported", "quarantined")
+RUN_STATES = ("ok", "failed", "skipped", "cancelled", "parked")
+_PREFIX = "replay:"
+
+
+def found(
+    db: Connection,
+    automation: str,
+    heard: Collection[tuple[str, str]],
+    sources: Collection[str],
+    *,
+    since: dt.datetime | None,
+    state: str | None,
+    resource: str | None,
+    limit: int,
+) -> tuple[list[int], int]:
+    """The ids of fitting events, oldest first and at most `limit`, and how many there are.
+
+    Fitting are those that it had a run for, or that are of a source, or of a connector and resource, that it listens to.
+    A state is one of the event, or one of the automation's run for it.
+    """
+    ran = Event.id.in_(select(Run.event_id).where(Run.automation == automation))
+    of = [and_(Event.connector == one, func.lower(Event.resource_name) == name.lower()) for one, name in heard]
+    only: list[ColumnElement[bool]] = [Event.event_key.not_like(f"{_PREFIX}%"), or_(ran, Event.source.in_(sources), *of)]
+    only += [Event.created_at >= since] if since is not None else []
+    only += [func.lower(Event.resource_name) == resource.lower()] if resource is not None else []
+    if state in EVENT_STATES:
+        only.append(Event.state == state)
+    elif state is not None:
+        only.append(Event.id.in_(select(Run.event_id).where(Run.automation == automation, Run.state == state)))
+    count = db.scalar(select(func.count()).select_from(Event).where(*only)) or 0
+    return list(db.scalars(select(Event.id).where(*only).order_by(Event.id).limit(limit))), int(count)
+
+
+def applied(db: Connection, automation: str, event_id: int) -> int:
+    """How many effects of the automation's runs for this event are applied."""
+    of = select(Run.id).where(Run.automation == automation, Run.event_id == event_id)
+    return int(db.scalar(select(func.count()).select_from(Effect).where(Effect.run_id.in_(of), Effect.state == "applied")) or 0)
+
+
+def keep(db: Connection, original: Any, name: str, repeat: str, reason: str) -> int:
+    """The same event once more, for one run. It says which it replays; `repeat` is not empty when effects are made anew."""
+    columns = (
+        "connector", "source", "action", "resource_name", "resource_id", "company_id", "project_id", "user_id", "app_id",
+        "timestamp", "payload_version", "parent",
+    )  # fmt: skip
+    about = {"event": original.id, "key": original.event_key, "repeat": repeat}
+    values = {column: getattr(original, column) for column in columns}
+    body = {**(original.body or {}), "replay": about}
+    id = events.add(
+        db, {**values, "event_key": f"{_PREFIX}{original.id}:{name}", "body": body, "state": "matched", "reason": reason}
+    )
+    assert id is not None  # the name is new
+    return id
+
+
+def is_replay(row: Any) -> bool:
+    return str(row.event_key).startswith(_PREFIX)
