@@ -12,10 +12,10 @@ from automations.parts import Automation
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand, NotThere
-from console.verbs.explaining import site_tables
 from store import audit, definitions, replays, timers, tracing
 from store.session import reading, writing
 from workers import replaying
+from workers.loaded import site_tables
 from workers.replaying import Would as Would
 
 STATES = (*replays.EVENT_STATES, *replays.RUN_STATES)
