@@ -90,6 +90,8 @@ runs.list             GET   /runs                                     viewer    
 runs.show             GET   /runs/<id:id>                             viewer    own
 runs.retry            POST  /runs/<id:id>/retry                       operator  own
 runs.cancel           POST  /runs/<id:id>/cancel                      operator  own
+runs.bulk             GET   /runs-again                               operator  own
+runs.bulk_retry       POST  /runs-again                               operator  own
 events.list           GET   /events                                   viewer    own
 events.show           GET   /events/<id:id>                           viewer    own
 deliveries.list       GET   /deliveries                               viewer    own

@@ -28,6 +28,17 @@ _EVENT = (
 
 def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
     """`asked`: state, automation, connector, lane, event_id, resource, record, project, text (in reason or error), hours."""
+    wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, before, asked))
+    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+
+
+def run_ids(db: Connection, only: Only, limit: int, **asked: Any) -> list[int]:
+    """The ids of what `runs` finds."""
+    wanted = select(Run.id).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, None, asked))
+    return list(db.scalars(wanted.order_by(Run.id.desc()).limit(limit)))
+
+
+def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> list[Any]:
     conditions = [
         *of(Run.connector, only),
         *_same(Run, asked, "state", "automation", "connector", "lane", "event_id"),
@@ -38,8 +49,7 @@ def runs(db: Connection, only: Only, limit: int, before: int | None = None, **as
         conditions.append(Run.id < before)
     if asked.get("text"):
         conditions += [Run.id > _oldest_looked_at(Run.id), _holds(Run.reason, asked["text"]) | _holds(Run.error, asked["text"])]
-    wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*conditions)
-    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+    return conditions
 
 
 def events(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
