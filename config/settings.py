@@ -143,6 +143,8 @@ TABLE: tuple[Setting, ...] = (
     Setting("TIEBACK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs go to standard error.", _level),
     Setting("TIEBACK_FAILPOINTS", "", "For the crash tests only: where to fail. Refused unless TIEBACK_TESTING=1.", str),
 )  # fmt: skip
+# What holds a secret may stand in a file instead, whose path is in NAME_FILE: containers and systemd hand secrets out so.
+SECRET = ("TIEBACK_DATABASE_URL", "TIEBACK_BROKER_URL", "TIEBACK_SECRET_KEYS")
 # Not settings of their own: a switch for the crash tests, and marks that our processes give their children.
 _INTERNAL = {"TIEBACK_TESTING", "TIEBACK_LISTEN_FD"}
 
@@ -158,11 +160,13 @@ def load(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Se
     from_file = _read_env_file(site / "tieback.env")
     merged = {**from_file, **given}
     _refuse_unknown(merged, site / "tieback.env", from_file)
+    secrets = _read_secret_files(merged, folder)
+    places: dict[str, Mapping[str, str]] = {"secret file": secrets, "environment": given, "tieback.env": from_file}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for setting in TABLE:
-        text = merged.get(setting.name, setting.default).strip()
-        where = "environment" if setting.name in given else "tieback.env" if setting.name in from_file else "default"
+        text = secrets.get(setting.name, merged.get(setting.name, setting.default)).strip()
+        where = next((place for place, names in places.items() if setting.name in names), "default")
         try:
             values[setting.field] = setting.parse(text)
         except ValueError as error:
@@ -242,8 +246,25 @@ def _read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
+def _read_secret_files(merged: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """What stands in the files that are named. Raises: ConfigError for one that cannot be read, or a value given twice."""
+    found = {}
+    for name in SECRET:
+        path = merged.get(f"{name}_FILE", "").strip()
+        if not path:
+            continue
+        if merged.get(name):
+            raise ConfigError(f"{name} and {name}_FILE are both set. Unset one of them.")
+        try:
+            found[name] = (folder / path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(f"{name}_FILE is {path}, which cannot be read: {reason}. Name a file with the value.") from None
+    return found
+
+
 def _refuse_unknown(merged: Mapping[str, str], file: Path, from_file: Mapping[str, str]) -> None:
-    known = {s.name for s in TABLE} | _INTERNAL
+    known = {s.name for s in TABLE} | {f"{name}_FILE" for name in SECRET} | _INTERNAL
     for name in sorted(merged):
         if name.startswith("TIEBACK_") and name not in known:
             where = f"{file}: " if name in from_file else ""

@@ -36,6 +36,9 @@ Settings are environment variables. The site's `tieback.env` may hold them too (
 A name that is none of these, or a value that cannot be used, stops the start with a sentence that says what to write.
 `tieback doctor` shows each one with where it came from. Relative paths count from the working directory.
 
+What holds a secret may stand in a file instead, as containers and systemd hand secrets out: `TIEBACK_DATABASE_URL_FILE`,
+`TIEBACK_BROKER_URL_FILE` and `TIEBACK_SECRET_KEYS_FILE` name the file. Setting both is refused.
+
 | Setting | Default | Meaning |
 |---|---|---|
 """

@@ -9,6 +9,7 @@ import pytest
 
 from config.errors import ConfigError
 from config.settings import load, with_keys
+from tests.conftest import KEY
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,26 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_processes_that_share_a_database_must_be_given_their_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="TIEBACK_SECRET_KEYS is not set"):
         with_keys(load({"TIEBACK_DATABASE_URL": "postgresql://h/d"}, tmp_path))
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(KEY + "\n")
+    (tmp_path / "url").write_text("postgresql://tieback:pass%21word@db/tieback\n")
+    env = {"TIEBACK_SECRET_KEYS_FILE": str(tmp_path / "keys"), "TIEBACK_DATABASE_URL_FILE": "url"}
+    given = load(env, tmp_path)
+    assert given.secret_keys == (b"k" * 32,)
+    assert given.database_url == "postgresql+psycopg://tieback:pass%21word@db/tieback"
+    assert given.sources["TIEBACK_DATABASE_URL"] == "secret file"
+    # It reaches neither what children inherit nor what rules may refer to.
+    assert "TIEBACK_DATABASE_URL" not in given.env
+
+
+def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="TIEBACK_BROKER_URL_FILE is nowhere, which cannot be read: No such file"):
+        load({"TIEBACK_BROKER_URL_FILE": "nowhere"}, tmp_path)
+
+
+def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("memory://")
+    with pytest.raises(ConfigError, match="TIEBACK_BROKER_URL and TIEBACK_BROKER_URL_FILE are both set"):
+        load({"TIEBACK_BROKER_URL_FILE": "url", "TIEBACK_BROKER_URL": "memory://"}, tmp_path)
