@@ -71,6 +71,7 @@ class Trial:
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._ready: deque[int] = deque()
         self._gathering: dict[str, Going] = {}
+        self._of_key: dict[str, dict[int, Going]] = {}
         self._went_on: dict[str, deque[datetime]] = {}
         self._seen: OrderedDict[tuple[str, str, str], tuple[Any, int]] = OrderedDict()
         self._digests: set[datetime] = set()
@@ -232,13 +233,22 @@ class Trial:
         self.live.pop(run.id, None)
         self._remember(run)
         if run.overlap_key is not None:
-            self._wake(run.overlap_key)
+            self._wake(run)
         self._ended(run)
 
-    def _wake(self, key: str) -> None:
-        standing = [one for one in self.live.values() if one.overlap_key == key and one.entered is None]
-        if standing:
-            self._due_at(standing[0], self.now)
+    def _wake(self, ended: Going) -> None:
+        """Let the run that waits longest behind this one take its turn."""
+        others = self._of_key.get(ended.overlap_key or "", {})
+        others.pop(ended.id, None)
+        if not others:
+            self._of_key.pop(ended.overlap_key or "", None)
+        following = next((one for one in others.values() if one.entered is None), None)
+        if following is not None:
+            self._due_at(following, self.now)
+
+    def others(self, key: str, but: Going) -> list[Going]:
+        """The runs of an overlap key that have not ended, oldest first."""
+        return [one for one in self._of_key.get(key, {}).values() if one is not but]
 
     def scope(self, event: Event, copies: Copies, trigger: str) -> Scope:
         return Scope(
@@ -260,6 +270,8 @@ class Trial:
             return None
         run.overlap_key = overlap_key if flow.overlap else None
         run.throttle_key = throttle_key if flow.throttle else None
+        if run.overlap_key is not None:
+            self._of_key.setdefault(run.overlap_key, {})[run.id] = run
         decided: Entry = entry(_Places(self, run), run_id, flow, overlap_key, throttle_key)
         if decided.out is not None:
             return decided.out
@@ -293,14 +305,11 @@ class _Places:
     def __init__(self, trial: Trial, run: Going):
         self._trial, self._run = trial, run
 
-    def _others(self, key: str) -> list[Going]:
-        return [one for one in self._trial.live.values() if one.overlap_key == key and one is not self._run]
-
     def under_way(self, key: str) -> list[int]:
-        return [one.id for one in self._others(key) if one.entered is not None]
+        return [one.id for one in self._trial.others(key, self._run) if one.entered is not None]
 
     def standing(self, key: str) -> list[int]:
-        return [one.id for one in self._others(key) if one.entered is None]
+        return [one.id for one in self._trial.others(key, self._run) if one.entered is None]
 
     def superseded(self, ids: list[int], reason: str) -> None:
         for id in ids:

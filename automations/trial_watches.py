@@ -84,8 +84,10 @@ class Watches:
             if trigger is None or not holds:
                 self.known.pop(name, None)
                 continue
-            watch = self.known.setdefault(name, self._watch(trigger, run.event, run.copies))
-            watch.copies = run.copies
+            if (known := self.known.get(name)) is not None:
+                known.copies = run.copies
+                continue
+            watch = self.known[name] = self._watch(trigger, run.event, run.copies)
             if watch.due is not None:
                 self._trial.at(watch.due, lambda _due, trigger=trigger, name=name: self._look(trigger, name))  # type: ignore[misc]
 

@@ -30,6 +30,7 @@ from workers.events import event_of
 
 PAGE = 1000
 MOST_TIMES = 400
+KEPT_OUT = ("our own change", "the deletion is known already")
 HELD = ("overtaken", "queue is full", "is under way", "are the most", "unchanged since", "replaced by")
 
 
@@ -137,10 +138,16 @@ class _Backtest:
         return page
 
     def _heard(self, row: Any) -> Event | None:
-        if self._made(row) or row.state in ("quarantined", "unsupported", "received"):
+        if self._made(row) or row.state in ("quarantined", "unsupported", "received") or self._kept_out(row):
             return None
         event = event_of(row._mapping)
         return event if self._trial.index.candidates(event) else None
+
+    def _kept_out(self, row: Any) -> bool:
+        """No rule hears of it, however it is written: what we changed ourselves, a deletion that is known."""
+        was = self._was.get(row.id)
+        said = ((was.reason if was is not None and not _fired(was) else row.reason) or "").startswith(KEPT_OUT)
+        return said and (was is not None or row.state == "ignored")
 
     def _made(self, row: Any) -> bool:
         """It was made for one automation and trigger; what makes such events is planned anew."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from automations import actions
 from automations.checks import Rule
+from automations.timing import PROJECT_ZONE, zone_of
 from automations.written_tests import Happens, Test, kinds
 from config.problems import Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
@@ -21,6 +22,7 @@ def check(rule: Rule) -> Iterator[Problem]:
 
 
 def _given(rule: Rule, test: Test, at: Path) -> Iterator[Problem]:
+    yield from _zone(rule.at((*at, "timezone")), test.given.timezone)
     steps = {step.id for step in rule.automation.all_steps}
     moments: list[tuple[Path, Happens]] = [(at, test.given)]
     moments += [((*at, "then", number), one) for number, one in enumerate(test.given.then)]
@@ -34,6 +36,15 @@ def _given(rule: Rule, test: Test, at: Path) -> Iterator[Problem]:
         for kind in happening:
             yield from _kind(rule, kind, (*here, kind))
         yield from _names(rule.at((*here, "answers")), moment.answers, steps, "step")
+
+
+def _zone(node: Node, name: str) -> Iterator[Problem]:
+    try:
+        known = zone_of(name) != PROJECT_ZONE
+    except ValueError:
+        known = False
+    if not known:
+        yield problem(node.mark, "TB113", f'"{name}" is no time zone; write one such as America/Chicago or UTC')
 
 
 def _kind(rule: Rule, kind: str, at: Path) -> Iterator[Problem]:

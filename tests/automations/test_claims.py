@@ -352,6 +352,7 @@ def test_files_of_a_test_leave_nothing_behind(tmp_path: Path, monkeypatch: pytes
         ("{name: a, given: {webhook: {resource: RFIs}}, expect: {fird: true}}", 9, "TB104", "fired"),
         ("{name: a, given: {webhook: {resource: RFIs}, now: soon}, expect: {fired: true}}", 9, "TB113", None),
         ("{name: a, given: {webhook: {resource: RFIs, action: updat}}, expect: {fired: true}}", 9, "TB112", "update"),
+        ("{name: a, given: {webhook: {resource: RFIs}, timezone: America/Chicagoo}, expect: {runs: 1}}", 9, "TB113", None),
         ("{name: a, given: {webhook: {resource: RFIs}}, expect: {steps: {tel: ok}}}", 9, "TB191", "tell"),
         ("{name: a, given: {webhook: {resource: RFIs}}, expect: {calls: {notify.sent: 1}}}", 9, "TB191", "notify.send"),
         ("{name: a, given: {webhook: {resource: RFIs}, answers: {tel: {}}}, expect: {fired: true}}", 9, "TB191", "tell"),

@@ -92,6 +92,17 @@ def test_diff_says_in_words_and_in_text_what_apply_would_change(site: Path, caps
     assert main(["rules", "diff", "nobody"]) == 2
 
 
+def test_with_a_database_changed_means_other_than_what_is_in_force(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site, "one")
+    write(site, "two")
+    said(capsys, "rules", "apply")
+    assert said(capsys, "rules", "test", "--changed") == "0 tests, 0 failed\n"
+    write(site, "two", 2)
+    write(site, "three")
+    told = said(capsys, "rules", "test", "--changed")
+    assert told == "ok    three: it runs\nok    two: it runs\n2 tests, 0 failed\n"
+
+
 def test_a_pause_for_a_while_ends_by_itself_and_is_audited(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(site, "one")
     said(capsys, "rules", "apply")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from automations.definition import load
 from automations.scope import SiteTables
 from config.settings import Settings
+from store.models import Run
+from store.session import writing
 from tests.workers.conftest import changed
 from tests.workers.rig import Rig, payload, rig
 from workers import backtest
@@ -123,6 +125,17 @@ def test_flow_and_errors_are_counted(site: Any, far: Any) -> None:
         ((sentence, count),) = broken.errors.items()
         assert 'path: "one" is no path' in sentence
         assert count == 2
+
+
+def test_our_own_changes_fire_nothing_however_the_rule_is_written(site: Any, far: Any) -> None:
+    with site() as one:
+        # Given three changes, the first of which a run of ours had made
+        three_changes(one, far)
+        with writing(one.engine) as db:
+            echo = {"state": "skipped", "reason": "our own change: run 9"}
+            db.execute(update(Run).where(Run.id == 1).values(echo))
+        found = over(one, RULE)
+        assert (found.would, found.was, found.differ) == (1, 1, 0)
 
 
 def test_sweeps_look_at_the_copies_as_they_stood(site: Any, far: Any) -> None:
