@@ -31,7 +31,22 @@ from config import failpoints
 from config.errors import LostLease, Permanent, Transient, Withheld
 from config.hiding import scrub
 from connectors import catalogue, http
-from store import approvals, calls, counters, digests, flow, leases, queries, records, runs, snapshots, switch, tables, timers
+from store import (
+    approvals,
+    calls,
+    counters,
+    digests,
+    flow,
+    leases,
+    queries,
+    records,
+    restoring,
+    runs,
+    snapshots,
+    switch,
+    tables,
+    timers,
+)
 from store.leases import Held
 from store.session import is_away, reading, writing
 from workers import flowing, remote, started, watching
@@ -269,6 +284,7 @@ class StoreJournal:
             # What went out before in this step is known from here on, however the next call ends.
             self._write_outcomes(db)
             held = switch.held(db)
+            unsure = restoring.may_have_been_made(db, effect.key, self._event.timestamp)
             intent = runs.intend(db, values) if held is None else None
             elsewhere = intent is not None and self._is_elsewhere(db, *intent)
         self._settled.clear()
@@ -277,7 +293,7 @@ class StoreJournal:
             raise Withheld(str(held))
         failpoints.hit("run.intended")
         row, fresh = intent
-        return KeptEffect(row.state, row.response, fresh, elsewhere)
+        return KeptEffect(row.state, row.response, fresh and not unsure, elsewhere)
 
     def _is_elsewhere(self, db: Connection, row: Any, fresh: bool) -> bool:
         """Another run, which is not over, is between its intent and its outcome."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import click
+
 from config.settings import without_password
 from console.cli.family import Family
 from console.cli.output import say
+from console.verbs import copying
 from console.verbs.at_hand import at_hand
 from store import migrate
 
 db = Family(name="db", help="The database.")
+file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
 @db.command()
@@ -16,3 +22,28 @@ def upgrade() -> None:
     """Make the database, or bring it to the schema of this version. `up`, `web`, `worker` and `relay` do it by themselves."""
     with at_hand(makes=True) as here:
         say(f"{without_password(here.settings.database_url)} is at revision {migrate.current(here.engine)}")
+
+
+@db.command()
+@file_argument
+def backup(file: Path) -> None:
+    """Write a copy of the database to FILE while Tieback runs: a SQLite file, or a dump of pg_dump.
+
+    Keep the secret keys (var/secret.key or TIEBACK_SECRET_KEYS) elsewhere: with both, every secret can be read.
+    """
+    with at_hand() as here:
+        copying.take(here, file)
+    say(f"{file}: the database as it was a moment ago. It needs the same secret keys when it is put back.")
+
+
+@db.command()
+@file_argument
+def restore(file: Path) -> None:
+    """Put a backup in the place of a database that is not there (SQLite) or is empty (PostgreSQL). Tieback must not run.
+
+    What was done after the backup is not in it. So nothing about events from before the restoration is repeated unseen: effects
+    with a key are sent again, those that can be looked up are, all others are left to a person.
+    """
+    moment = copying.put_back(file)
+    say(f"restored. Effects of events before {moment} are looked up or left to a person before anything is repeated.")
+    say("Next: start Tieback; tieback deliveries repair --sweep --ids; tieback effects list --state uncertain")
