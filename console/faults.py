@@ -27,7 +27,6 @@ KNOWN = {
     "foreign-form": (403, "This did not come from a page of ours", "Open the page anew and say it again."),
     "not-safe": (403, "The console needs TLS here", "Reach it by https through a proxy, or by a tunnel to this machine."),
     "too-large": (413, "This is too much at once", "Send less."),
-    "too-many": (429, "Too many failed sign-ins", "Wait a quarter of an hour, then try again."),
     "unfit": (422, "This does not fit", "Look at the fields that are named."),
     "bad-request": (400, "This cannot be read", "Look at what was sent."),
     "not-acceptable": (415, "Send JSON", "Send Content-Type: application/json."),

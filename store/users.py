@@ -31,10 +31,6 @@ def get(db: Connection, name: str) -> Any | None:
     return db.execute(select(User.__table__).where(User.name == name, User.state == "active")).first()
 
 
-def by_id(db: Connection, id: int) -> Any | None:
-    return db.execute(select(User.__table__).where(User.id == id, User.state == "active")).first()
-
-
 def every(db: Connection) -> list[Any]:
     return list(db.execute(select(User.__table__).where(User.state == "active").order_by(User.name)))
 
