@@ -139,7 +139,7 @@ class Expression:
 
     def _refuse_heavy(self, bound: Mapping[str, Any]) -> None:
         """CEL stops endless loops, not large texts: bound what list functions and replacements can build before they run."""
-        items = sum(_count(v) for v in bound.values()) + self.source.count(",") + 1
+        items = sum(_count(v) for v in bound.values()) + max(map(_widest, bound.values()), default=0) + self.source.count(",") + 1
         longest = max((_length(v) for v in bound.values()), default=0) + len(self.source)
         built = longest
         for length in self.growth:
@@ -368,9 +368,17 @@ def _short(text: str) -> str:
 
 
 def _count(value: Any) -> int:
+    """The items of all lists in it: what list functions can go through at most, unless they go through the names of a map."""
     if isinstance(value, dict):
-        return len(value) + sum(_count(v) for v in value.values())
+        return sum(_count(v) for v in value.values())
     return len(value) + sum(_count(v) for v in value) if isinstance(value, list) else 0
+
+
+def _widest(value: Any) -> int:
+    """The names of the largest map in it."""
+    if isinstance(value, dict):
+        return max([len(value), *map(_widest, value.values())])
+    return max(map(_widest, value), default=0) if isinstance(value, list) else 0
 
 
 def _length(value: Any) -> int:

@@ -158,7 +158,7 @@ def _change_event_v1_1(body: Json) -> Json:
         "change_items": body["change_event_line_items"],
         "markup_items": [],
         "production_quantities": [],
-        "event_origin": None,
+        "event_origin": body.get("event_origin"),
         "external_data": {"origin_id": None, "origin_data": None},
         "in_recycle_bin": bool(body.get("deleted")),
         "currency_configuration": {"currency_iso_code": "USD"},

@@ -41,8 +41,9 @@ class Params(Strict):
 
 
 def run(params: Params, context: Context) -> Done:
-    # Two connectors may hold the same id: a deletion never reaches into the other's rows.
-    key = {"connector": context.event.connector, **params.key}
+    # Two connectors may hold the same id: a deletion never reaches into the other's rows. Rows of own columns are unique by
+    # what their `key:` says, here as in db.upsert.
+    key = {"connector": context.event.connector, **params.key} if "id" in params.key else dict(params.key)
     if context.dry:
         return Done(summary("db.mark_deleted", f"a row of {params.table}", key) | {"result": "dry"})
     deletion = RowDeletion(params.table, key, params.at or iso(context.now), database(params.to))

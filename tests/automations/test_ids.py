@@ -38,3 +38,17 @@ def test_a_transition_of_an_id_is_told_by_its_text_also_where_the_shape_is_not_k
         event=event(resource_name="Incidents"), record={"id": 7, "contract_id": 51}, previous={"id": 7, "contract_id": 50}
     )
     assert run(rule, seen, MemoryJournal(), Far()).state == "ok"
+
+
+def test_the_ids_of_all_events_that_a_run_may_gather_can_be_listed() -> None:
+    rule = load(
+        "format: 1\nid: many\nwhen: [{webhook: {connector: acme-prod, resource: RFIs, actions: [delete]}}]\n"
+        "flow: {coalesce: {key: event.project_id, quiet: 1s, keep: all}}\n"
+        "do: [{id: ids, use: set, with: {all: '${events.map(e, e.resource_id)}'}}]\n",
+        "many.yaml",
+    )
+    gathered = tuple(event(action="delete", resource_id=str(number)) for number in range(300))
+    journal = MemoryJournal()
+    outcome = run(rule, scope(event=gathered[-1], events=gathered, record=None), journal, Far())
+    assert (outcome.state, outcome.error) == ("ok", None)
+    assert journal.results["ids"].output["all"] == [str(number) for number in range(300)]

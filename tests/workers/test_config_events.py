@@ -14,7 +14,7 @@ from config.settings import Settings
 from simulator.app import serve
 from store import announcements, timers
 from store.session import writing
-from tests.workers.rig import Rig, rig
+from tests.workers.rig import Rig, payload, rig
 from workers import config_events, site
 
 WATCH = """\
@@ -204,3 +204,28 @@ def test_a_post_is_no_record_to_read_though_another_trigger_of_the_rule_brings_o
         assert [(run["state"], run["error"]) for run in one.runs()] == [("ok", None)]
         assert one.rows("SELECT id FROM tieback_fetches") == []
         assert [row["order"] for row in one.rows('SELECT "order" FROM orders')] == [7]
+
+
+CLOSED = """\
+format: 1
+id: closed
+stage: live
+when:
+  - webhook: {connector: acme, resource: RFIs, actions: [update]}
+do:
+  - use: db.mark_deleted
+    with: {table: orders, key: {order: 7}}
+"""
+
+
+def test_a_row_that_came_by_a_post_can_be_marked_by_a_rule_of_a_connector(
+    engine: Engine, settings: Settings, simulator: Any
+) -> None:
+    with rig(engine, settings, simulator, both=BOTH, closed=CLOSED) as one:
+        with writing(engine) as db:
+            announcements.inbound(db, "erp", "1", b"{}", {"order": 7}, "token:erp")
+        one.settle()
+        one.deliver(payload(simulator, 1))
+        one.settle()
+        assert [(run["automation"], run["error"]) for run in one.runs() if run["automation"] == "closed"] == [("closed", None)]
+        assert [row["deleted_at"] is None for row in one.rows("SELECT deleted_at FROM orders")] == [False]

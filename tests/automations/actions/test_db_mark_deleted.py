@@ -41,3 +41,7 @@ def test_what_is_wrong_is_refused_at_load(parameters: str, code: str) -> None:
     with pytest.raises(Problems) as raised:
         deleted(parameters)
     assert [p.code for p in raised.value.found] == [code]
+
+
+def test_a_row_of_own_columns_is_known_by_its_key_alone_as_db_upsert_knows_it() -> None:
+    assert [one.key for one in deleted('table: orders, key: {number: "7"}').deletions] == [{"number": "7"}]
