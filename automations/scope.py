@@ -27,7 +27,7 @@ class Scope:
     """What a run starts from. The same for every attempt, but for `attempt` (from 1) and `moment`.
 
     `now` is when the run was made (UTC), `moment` when this attempt began (`now` when not given),
-    `today` the midnight that began the day (UTC when not given).
+    `today` the date that it was there, as its midnight in UTC (UTC when not given).
     `record` and `previous` are Procore's own dicts, pinned for the run; None when there is none.
     `events` are all that were gathered into the run, oldest first; `tables` what the site keeps for looking up.
     `trigger` says which trigger to look at first; the only one when it is not of the event's kind (a run by hand).

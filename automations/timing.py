@@ -81,6 +81,15 @@ def known_zone(name: str) -> ZoneInfo:
     return _zone(name) or ZoneInfo("UTC")
 
 
+def day_of(moment: datetime, zone: str) -> datetime:
+    """The date that it is then in the zone, as every date is written in expressions: its midnight in UTC.
+
+    So `record.due_date < run.today` says of a project in Chicago what people there mean by it.
+    """
+    local = moment.astimezone(known_zone(zone))
+    return datetime(local.year, local.month, local.day, tzinfo=UTC)
+
+
 def following(timing: Timing, after: datetime, zone: str) -> datetime:
     """The first planned time after this moment, in UTC; jitter not counted."""
     return next(_planned(timing, after, zone))

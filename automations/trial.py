@@ -11,7 +11,7 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from automations import engine, timing
@@ -252,15 +252,12 @@ class Trial:
 
     def scope(self, event: Event, copies: Copies, trigger: str) -> Scope:
         return Scope(
-            event, "", self.now, copies.record, copies.previous, today=self._midnight(event), moment=self.now,
+            event, "", self.now, copies.record, copies.previous, today=self._day(event), moment=self.now,
             trigger=trigger or None, tables=self.tables,
         )  # fmt: skip
 
-    def _midnight(self, event: Event) -> datetime:
-        if self._today is not None:
-            return self._today
-        local = self.now.astimezone(timing.known_zone(self._zone_of(event)))
-        return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    def _day(self, event: Event) -> datetime:
+        return timing.day_of(self.now, self._zone_of(event)) if self._today is None else self._today
 
     # The flow, as `turns.Places` asks for it
 

@@ -151,7 +151,7 @@ class Then(Happens):
 class Given(Happens):
     now: Moment = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
     today: Moment | None = None
-    """the midnight that began the day; that of `timezone:` when not given"""
+    """the date that it is; that of `timezone:` when not given"""
     timezone: str = "UTC"
     """where the project is"""
     events: list[Webhook] = []

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from automations.parts import Timing
-from automations.timing import following, missed
+from automations.timing import day_of, following, missed
 from config.settings import Settings
 from store import approvals, projects, schedules, timers
 from store.session import reading, writing
@@ -381,3 +381,16 @@ def test_silence_becomes_an_alert_and_success_ends_it(site: Any) -> None:
         due(one)
         expecting.look(one.desk, "site")
         assert one.rows("SELECT state FROM tieback_alerts") == [{"state": "resolved"}]
+
+
+@pytest.mark.parametrize(
+    "moment, zone, day",
+    [
+        ("2026-03-20T03:00:00+00:00", "America/Chicago", "2026-03-19"),
+        ("2026-03-20T12:00:00+00:00", "America/Chicago", "2026-03-20"),
+        ("2026-03-20T23:00:00+00:00", "Pacific/Auckland", "2026-03-21"),
+        ("2026-03-20T12:00:00+00:00", "Nowhere/At_All", "2026-03-20"),
+    ],
+)
+def test_what_is_due_today_is_not_overdue_before_the_day_is_over_there(moment: str, zone: str, day: str) -> None:
+    assert day_of(dt.datetime.fromisoformat(moment), zone) == dt.datetime.fromisoformat(f"{day}T00:00:00+00:00")
