@@ -55,7 +55,7 @@ format: install-dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: install-dev
-	@$(BIN)/python -m bench.accept
+	@$(BIN)/python -m bench $(BENCH)
 
 lock:
 	@scripts/lock

@@ -1,0 +1,109 @@
+"""Run every program here, one after the other, and print one table: `python -m bench [NAME...] [--tiny] [--database URL]`.
+
+What each said stands in `build/bench/NAME.json`, with its own figures where it writes some, and all of it in
+`build/bench/all.json`. `--tiny` takes sizes that only show that a program works. Nothing here fails because a machine is slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+OUT = HERE.parent / "build" / "bench"
+# For a look whether it works; what is not here runs as it is.
+TINY = {
+    "accept": ["--seconds", "1", "--connections", "4", "--rounds", "1"],
+    "backtest": ["--count", "500"],
+    "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
+    "connector_add": ["--rounds", "1"],
+    "console": ["--runs", "2000", "--rounds", "1"],
+    "import_rfis": ["--count", "500"],
+    "matching": ["--count", "30"],
+    "quota_burst": ["--processes", "2", "--seconds", "4"],
+}
+NEEDS_DATABASE = ("console",)
+MOST_S = 3 * 3600
+
+
+def programs() -> list[str]:
+    """Every file here that can be run by itself."""
+    runs = "__name__" + ' == "__main__"'
+    return sorted(path.stem for path in HERE.glob("[a-z]*.py") if runs in path.read_text("utf-8"))
+
+
+def main(words: list[str] | None = None, out: Path = OUT) -> int:
+    known = programs()
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *programs()], metavar="NAME", help=f"one or more of {', '.join(programs())}"
+    )
+    parser.add_argument("--tiny", action="store_true", help="sizes that only show that it works")
+    parser.add_argument("--database", help="an empty PostgreSQL database made for this")
+    given = parser.parse_args(words)
+    out.mkdir(parents=True, exist_ok=True)
+    done = [_run(name, given.tiny, given.database, out) for name in given.names or known]
+    whole = {"machine": _machine(), "tiny": given.tiny, "programs": done}
+    (out / "all.json").write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+    _show(done)
+    return 1 if any(one["state"].startswith("exit") for one in done) else 0
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg(),
+    }
+
+
+def _run(name: str, tiny: bool, database: str | None, out: Path) -> dict[str, Any]:
+    if name in NEEDS_DATABASE and not database:
+        return _kept(out, name, "left out", [], ["needs --database postgresql://…, a database made for it"], 0.0, None)
+    arguments = list(TINY.get(name, ())) if tiny else []
+    if name in NEEDS_DATABASE and database:
+        arguments += ["--database", database]
+    figures = out / f"{name}.figures.json"
+    figures.unlink(missing_ok=True)
+    if "--json" in (HERE / f"{name}.py").read_text("utf-8"):
+        arguments += ["--json", str(figures)]
+    print(f"{name} …", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", *arguments], cwd=HERE.parent, stdout=subprocess.PIPE, text=True, timeout=MOST_S
+    )
+    found = json.loads(figures.read_text("utf-8")) if figures.exists() else None
+    figures.unlink(missing_ok=True)
+    lines = [line.rstrip() for line in ended.stdout.splitlines() if line.strip()]
+    state = "ran" if ended.returncode == 0 else f"exit {ended.returncode}"
+    return _kept(out, name, state, arguments, lines, time.monotonic() - began, found)
+
+
+def _kept(
+    out: Path, name: str, state: str, arguments: list[str], lines: list[str], seconds: float, figures: Any
+) -> dict[str, Any]:
+    one = {"name": name, "state": state, "arguments": arguments, "seconds": round(seconds, 1), "said": lines, "figures": figures}
+    (out / f"{name}.json").write_text(json.dumps({"machine": _machine(), **one}, indent=1) + "\n", "utf-8")
+    return one
+
+
+def _show(done: list[dict[str, Any]]) -> None:
+    width = max(len(one["name"]) for one in done)
+    print(f"{'program':<{width}}  {'state':<8}  {'seconds':>8}  what it said")
+    for one in done:
+        first, *rest = one["said"] or [""]
+        print(f"{one['name']:<{width}}  {one['state']:<8}  {one['seconds']:>8}  {first}")
+        for line in rest:
+            print(f"{'':<{width}}  {'':<8}  {'':>8}  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

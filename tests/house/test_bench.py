@@ -1,0 +1,34 @@
+"""`make bench` knows every program in bench/, and each has its line on the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bench.__main__ as every
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_program_that_can_be_run_is_on_the_page() -> None:
+    page = (ROOT / "bench/README.md").read_text("utf-8")
+    assert len(every.programs()) >= 8
+    assert [name for name in every.programs() if f"python -m bench.{name}" not in page] == []
+
+
+def test_tiny_sizes_are_of_programs_that_are_there_and_options_that_they_have() -> None:
+    for name, arguments in every.TINY.items():
+        text = (ROOT / f"bench/{name}.py").read_text("utf-8")
+        assert all(f'"{word}"' in text for word in arguments if word.startswith("--")), name
+
+
+def test_a_program_that_was_run_stands_in_the_table_and_in_its_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert every.main(["matching", "console", "--tiny"], tmp_path) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows if not row.startswith(" ")] == ["program", "matching", "console"]
+    kept = json.loads((tmp_path / "matching.json").read_text("utf-8"))
+    assert (kept["state"], kept["arguments"]) == ("ran", every.TINY["matching"])
+    assert any("an event against" in line for line in kept["said"])
+    assert json.loads((tmp_path / "console.json").read_text("utf-8"))["state"] == "left out"
