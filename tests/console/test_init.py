@@ -39,3 +39,12 @@ def test_the_list_says_what_each_recipe_does_and_needs(tieback: Tieback) -> None
 def test_without_a_folder_it_says_what_to_type(tieback: Tieback) -> None:
     said = tieback("init")
     assert (said.code, "tieback init mysite" in said.err) == (2, True)
+
+
+def test_the_tests_of_every_recipe_pass_in_a_new_site(tieback: Tieback, tmp_path: Path) -> None:
+    wanted = [word for name in recipes.names() for word in ("--recipe", name)]
+    assert tieback("init", "mine", *wanted).code == 0
+    proved = tieback("rules", "test", TIEBACK_SITE=str(tmp_path / "mine"))
+    assert proved.code == 0, proved.out
+    assert "0 failed" in proved.out
+    assert "without tests" not in proved.out
