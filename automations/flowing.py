@@ -45,6 +45,14 @@ def _coalesce(here: Node, written: Written, key: Expression | None, limits: Limi
     if late:
         mend = "events gather before a record is read; use event and vars, such as event.resource_id"
         compiler.wrong(here.at(["key"]).mark, "TB140", f"{late[0].text} is not known yet when events gather: {mend}")
+    for name, lost in (("quiet", given.quiet <= 0), ("max_events", given.max_events == 1)):
+        if lost:
+            compiler.wrong(
+                here.at([name]).mark, "TB141", f"with this {name}: nothing is ever gathered; write more, or take coalesce: out"
+            )
+    if given.max_events is not None and given.max_events > limits.events:
+        message = f"max_events: is above limits: events: ({limits.events}), which ends the gathering before; raise that one"
+        compiler.wrong(here.at(["max_events"]).mark, "TB141", message)
     longest = given.max_wait if given.max_wait is not None else given.quiet * LONGEST_FACTOR
     if longest < given.quiet:
         compiler.wrong(here.at(["max_wait"]).mark, "TB141", "max_wait: is shorter than quiet:; make it longer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,6 +135,8 @@ def _with_record(here: Node, written: Written, kind: Any, name: str, known: Know
     canonical = _resource(inner, resource, known, kind, found) if resource else None
     if canonical and written.webhook:
         _actions(inner, canonical, written.webhook.actions, known, found)
+    if kind == "manual" and canonical and not connector:
+        found.append(problem(inner.mark, "TB105", "resource: of manual: needs connector:; add it", suggestion="connector:"))
     record = _record(canonical, known)
     transition = _transition(here, written, record, found)
     trigger = Trigger(
@@ -227,12 +230,23 @@ def _transition(here: Node, written: Written, record: Field, found: list[Problem
 
 def _comparable(here: Node, written: Written, kind: Field, found: list[Problem]) -> None:
     for key, values in (("from", written.from_), ("to", written.to)):
+        if values == []:
+            found.append(problem(here.at([key]).mark, "TB106", f'"{key}:" must not be empty; name a value, or take it out'))
         for index, value in enumerate(values or []):
             node = here.at([key, index]) if isinstance(here.at([key]).value, list) else here.at([key])
+            if isinstance(value, str) and (sign := _PATTERN.search(value)) is not None:
+                what = f'{key}: takes values as they are, and "{sign[0].strip()}" is no part of one'
+                message = f"{what}; list the values, such as [open, draft]"
+                found.append(problem(node.mark, "TB106", message))
+                continue
             wrong = isinstance(value, (dict, list)) or (kind.kind == "text" and not isinstance(value, (str, type(None))))
             if wrong or (kind.kind == "bool" and not isinstance(value, (bool, type(None)))):
                 mend = "put quotes around it" if kind.kind == "text" else "write a single value"
                 found.append(problem(node.mark, "TB106", f'"{written.field}" is {kind.kind}, and this is not; {mend}'))
+
+
+# What people write for "any value", "any but this", "one of these".
+_PATTERN = re.compile(r"^\*$|^[!=<>~]=?\s*|^not\s|.\*$|\|\||,\s")
 
 
 def _paths(field: Field, prefix: str = "") -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from automations import slips
-from automations.fields import Field, Lost
+from automations.fields import SPOKEN, Field, Lost
 from automations.functions import MEMBERS
 from config.problems import did_you_mean, nearest
 
@@ -64,7 +64,8 @@ def _below_a_value(lost: Lost, words: Sequence[str], scope: Field, behind: str) 
     if lost.owner.kind == "list":
         mend = f"ask its items, such as {words[max(lost.index - 1, 0)]}.exists(x, x.{word} == …), or take one: [0]"
         return "TB204", f'{owner}: "{inside}" is a list and has no "{word}"; {mend}', None
-    return "TB204", f'{owner}: "{inside}" is {lost.owner.kind} and has no fields', None
+    said = inside if inside == owner or owner == "this value" else f'{owner}: "{inside}"'
+    return "TB204", f"{said} is {SPOKEN.get(lost.owner.kind, lost.owner.kind)} and has no fields", None
 
 
 def _nearby(word: str, owner: Field, known: Mapping[str, Field], scope: Field) -> str | None:

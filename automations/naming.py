@@ -17,6 +17,7 @@ from automations.parts import Trigger
 
 RUN = a_map("run", id=TEXT, rule=TEXT, trigger=TEXT, now=TIME, today=TIME, attempt=INT, status=one_of("running", "ok", "failed"))
 ERROR = a_map("error", step=replace(TEXT, nullable=True), kind=TEXT, message=TEXT)
+CHANGED = replace(TEXT, called="changed")
 _CHOOSES = re.compile(r"run\.trigger\s*(?:==|!=|in\b)")
 # A condition that is this alone, or this and something else.
 _FIRST = re.compile(r"""\s*run\.trigger\s*==\s*(?:"([a-z0-9_]+)"|'([a-z0-9_]+)')\s*(?:&&|\Z)(?![^|]*\|\|)""")
@@ -45,14 +46,26 @@ class Names:
     def of(self, lines: Iterable[str], others: Iterable[str] = ()) -> Field:
         """The scope of texts that are asked together: conditions, and what is only asked when they hold."""
         chosen, every = self._chosen(list(lines), " ".join(others))
-        event = events.field_of({one.kind for one in chosen}, every=every)
+        event = self._event(chosen, every)
         names = {**self._always, "event": event}
         if self._gathers:
             names["events"] = a_list(replace(event, called="an item of events"))
         record = self._record(chosen, every)
         if record is not None:
-            names |= {"record": record, "previous": replace(record, nullable=True), "changed": a_list(TEXT)}
+            names |= {"record": record, "previous": replace(record, nullable=True), "changed": a_list(CHANGED)}
         return a_map(None, **names)
+
+    def _event(self, chosen: Sequence[Trigger], every: bool) -> Field:
+        if self._unsure:
+            return Field("map", called="event")
+        event = events.field_of({one.kind for one in chosen}, every=every)
+        known: dict[str, Field] = {}
+        # What only one sort of event can have is known when all of these are of that sort.
+        if all(one.kind == "webhook" for one in chosen):
+            known["resource_name"] = one_of(*dict.fromkeys(one.resource for one in chosen))
+        if all(one.connector for one in chosen):
+            known["connector"] = one_of(*dict.fromkeys(one.connector for one in chosen))
+        return with_names(event, **known)
 
     def _chosen(self, lines: list[str], others: str) -> tuple[Sequence[Trigger], bool]:
         """The triggers that a text is for, and whether it may name what only some of them have."""

@@ -140,7 +140,7 @@ def unknown_key(
 ) -> Problem:
     """`guess` is what was meant, when that is known; `homes` are the keys of this place below which the key would be one."""
     owner = f" of {codes.owner}" if codes.owner else " here"
-    guess = guess or (None if homes else synonym(key, known) or nearest(key, known))
+    guess = guess or (None if homes else _misspelt(key, known) or synonym(key, known) or nearest(key, known))
     if guess is None and homes:
         told = " or ".join(f"{home}:" for home in homes)
         return problem(
@@ -148,6 +148,11 @@ def unknown_key(
         )
     mend = f'; did you mean "{guess}"?' if guess else f"; there are {', '.join(sorted(known))}" if known else ""
     return problem(mark, codes.unknown, f'"{key}" is no {codes.thing}{owner}{mend}', suggestion=guess)
+
+
+def _misspelt(key: str, known: Sequence[str]) -> str | None:
+    """A key of the place but for a letter at its end: `label` is labels, and no other word for title."""
+    return next((one for one in known if one in (f"{key}s", f"{key}_") or f"{one}s" == key), None)
 
 
 def _missing(loc: Sequence[str | int], codes: Codes) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from automations import slips
+from automations.besides import QUOTES, SCALARS, Besides
+from automations.besides import Finding as Finding
 from automations.constants import READERS
 from automations.fields import ANY, TEXT, Field, Lost, find
 from automations.functions import CALENDAR_AT, GLOBALS, MACROS, MEMBERS
@@ -21,24 +23,10 @@ from config.problems import did_you_mean, nearest
 
 MAX_MACRO_DEPTH = 3
 
-_QUOTES = "\"'"
-_SCALARS = frozenset({"text", "int", "float", "bool", "date", "timestamp", "money", "id"})
-
 
 def _called_nearly(word: str) -> str | None:
     known = {**{g: g for g in GLOBALS}, **{m: f"x.{m}(…)" for m in MEMBERS}, **{m: f"list.{m}(x, …)" for m in MACROS}}
     return known.get(nearest(word, known) or "")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong at `offset` characters into the expression."""
-
-    offset: int
-    code: str
-    message: str
-    suggestion: str | None = None
-    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,11 +81,10 @@ def scan(text: str, scope: Field) -> Scan:
     return _Scanner(text, scope).result()
 
 
-class _Scanner:
+class _Scanner(Besides):
     def __init__(self, text: str, scope: Field):
-        self.found = tokens(text)
-        self.scope = scope
-        self.scan = Scan()
+        super().__init__(tokens(text), scope)
+        self.scan = Scan(findings=self.findings)
 
     def result(self) -> Scan:
         self.scan.result = self._range(0, len(self.found), {}, 0, False)
@@ -114,6 +101,8 @@ class _Scanner:
                 whole = here if alone and at >= end else ANY
             else:
                 self._mixed(at, end)
+                if token.kind == "string":
+                    self._quoted(token)
                 at, whole = self._method(at, end, bound, depth) if self._is(at, ".") else at + 1, ANY
         return whole
 
@@ -124,12 +113,6 @@ class _Scanner:
         inside = self.found[at + 1 : min(closing(self.found, at), end)]
         if {t.kind for t in inside if t.text != ","} == {"string", "number"}:
             self._say(self.found[at], "TB202", "this list mixes text and numbers, and nothing equals both; put quotes around all")
-
-    def _is(self, index: int, text: str) -> bool:
-        return 0 <= index < len(self.found) and self.found[index].kind == "sign" and self.found[index].text == text
-
-    def _named(self, index: int) -> Token | None:
-        return self.found[index] if index < len(self.found) and self.found[index].kind == "name" else None
 
     def _chain(self, at: int, end: int, bound: Mapping[str, Field], depth: int, in_has: bool) -> tuple[int, Field]:
         first = self.found[at]
@@ -166,7 +149,7 @@ class _Scanner:
         key = self.found[after + 1] if self._is(after, "[") and after + 1 < len(self.found) else None
         mend = f"name a field of it, {name.text}.…"
         if key is not None and key.kind == "string":
-            mend = f"write {name.text}.{key.text.strip(_QUOTES)}"
+            mend = f"write {name.text}.{key.text.strip(QUOTES)}"
         self._say(name, "TB215", f"{name.text} as a whole is no value to calculate with; {mend}")
 
     def _local(self, names: list[Token], at: int, after: int, item: Field, in_has: bool) -> Field:
@@ -174,7 +157,7 @@ class _Scanner:
         if isinstance(here, Lost):
             self._lost(here, names[1:], names[0].text)
             return ANY
-        if len(names) == 1 and here.kind not in _SCALARS:
+        if len(names) == 1 and here.kind not in SCALARS:
             return here
         path = Path(tuple(n.text for n in names), names[0].start, names[-1].end, here, local=True, in_has=in_has)
         self.scan.paths.append(path)
@@ -207,7 +190,7 @@ class _Scanner:
         return after, here
 
     def _indexed(self, here: Field, start: int, at: int, after: int) -> None:
-        if here.kind in _SCALARS:
+        if here.kind in SCALARS:
             self.scan.spans.append(Span(start, self.found[after - 1].end, here))
         shown = "".join(t.text for t in self.found[at:after])
         self._beside(here, shown if len(shown) <= 60 else "…" + shown[-40:], start, at, after)
@@ -217,7 +200,7 @@ class _Scanner:
             return here.item or ANY
         key = self.found[opening + 1] if close == opening + 2 else None
         if here.kind == "map" and here.fields is not None and key is not None and key.kind == "string":
-            name = key.text.strip(_QUOTES)
+            name = key.text.strip(QUOTES)
             if (below := here.child(name)) is not None:
                 return below
             self._say(key, "TB204", f'there is no "{name}"{did_you_mean(name, here.fields)}', nearest(name, here.fields))
@@ -244,6 +227,7 @@ class _Scanner:
                 name, "TB208", f"there is no function {name.text}()" + (f'; did you mean "{guess}"?' if guess else ""), guess
             )
         self._constant(name, at + 1, min(close, end))
+        self._money_beside_number(name, at, close)
         if name.text not in MACROS:  # exists(list, a.id == "7"): what names the item is not there to be followed
             self._range(at + 2, min(close, end), bound, depth, name.text == "has")
         return self._rest(close + 1, end, ANY, bound, depth, name.start, at)
@@ -267,7 +251,7 @@ class _Scanner:
         if first != last or token.kind != "string":
             self._say(token, "TB208", f"the calendar of {name.text}() must be written out in quotes")
             return
-        wanted = token.text.strip(_QUOTES)
+        wanted = token.text.strip(QUOTES)
         known = self.scope.child("calendars")
         if known is not None and known.child(wanted) is None:
             mend = did_you_mean(wanted, known.fields or {}) or f"; put {wanted}.yaml into calendars/"
@@ -335,48 +319,6 @@ class _Scanner:
         body = self._range(opening + 3, close, {**bound, variable.text: item}, depth + 1, False)
         return here if name.text == "filter" else Field("list", item=body) if name.text == "map" else ANY
 
-    def _guarded(self, at: int, after: int) -> bool:
-        def compares(sign: int, null: int) -> bool:
-            return (self._is(sign, "==") or self._is(sign, "!=")) and (n := self._named(null)) is not None and n.text == "null"
-
-        return compares(after, after + 1) or (at >= 2 and compares(at - 1, at - 2))
-
-    def _beside(self, of: Field, text: str, start: int, at: int, after: int) -> None:
-        self._number_beside(of, text, start, at, after)
-        for token in self._values_beside(at, after) if of.values else ():
-            value = token.text.strip(_QUOTES)
-            if value not in of.values:
-                mend = did_you_mean(value, of.values) or f"; it is one of {', '.join(v for v in of.values if v)}"
-                self._say(token, "TB221", f'{text} is never "{value}"{mend}', nearest(value, of.values))
-
-    def _values_beside(self, at: int, after: int) -> list[Token]:
-        """The written-out texts that a name is compared with."""
-        behind = self.found[after].text if after < len(self.found) else ""
-        if behind == "in" and self._is(after + 1, "["):
-            return [t for t in self.found[after + 2 : closing(self.found, after + 1)] if t.kind == "string"]
-        places = [after + 1] if behind in ("==", "!=") else []
-        places += [at - 2] if at >= 2 and self.found[at - 1].text in ("==", "!=") else []
-        return [self.found[i] for i in places if i < len(self.found) and self.found[i].kind == "string"]
-
-    def _number_beside(self, of: Field, text: str, start: int, at: int, after: int) -> None:
-        """`money > 0` does not compile and `"0.00" != 0` is silently true: both are refused with the mend."""
-        if of.kind not in ("money", "any") or not self._compared_with_number(at, after):
-            return
-        if of.kind == "money":
-            mend = f'money({text}), and money("…") around the number'
-            self._say_at(start, "TB210", f"{text} is money, kept as decimal text; write {mend}", mend)
-        else:
-            mend = f"int({text}) or double({text})"
-            self._say_at(start, "TB210", f"{text} has no known type; before comparing with a number write {mend}", mend)
-
-    def _compared_with_number(self, at: int, after: int) -> bool:
-        def number(index: int) -> bool:
-            return 0 <= index < len(self.found) and self.found[index].kind == "number"
-
-        behind = after < len(self.found) and self.found[after].text in COMPARISONS
-        before = at >= 1 and self.found[at - 1].text in COMPARISONS
-        return (behind and (number(after + 1) or (self._is(after + 1, "-") and number(after + 2)))) or (before and number(at - 2))
-
     def _lost(self, lost: Lost, names: list[Token], behind: str = "", at: int = -1, after: int = -1) -> None:
         valued = self._compared_on_the_left(at) and after - at == 1
         words = [n.text for n in names]
@@ -386,9 +328,3 @@ class _Scanner:
         """What stands here is what another value is compared with: `record.status == open`, `in [open, draft]`."""
         before = self.found[at - 1].text if at >= 1 else ""
         return before in COMPARISONS or before in ("[", ",", "in")
-
-    def _say(self, token: Token, code: str, message: str, suggestion: str | None = None) -> None:
-        self._say_at(token.start, code, message, suggestion)
-
-    def _say_at(self, offset: int, code: str, message: str, suggestion: str | None = None) -> None:
-        self.scan.findings.append(Finding(offset, code, message, suggestion))

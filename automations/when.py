@@ -30,6 +30,9 @@ def timing_of(node: Node, written: Schedule | Sweep, found: list[Problem]) -> Ti
             problem(node.at(["timezone"]).mark, "TB150", f"timezone: project needs a connector; {mend}", suggestion="connector:")
         )
     every = getattr(written, "every", None)
+    if every is not None and "timezone" in node.value:
+        message = "timezone: goes with cron: and at:; every: counts from one time to the next, so take it out"
+        found.append(problem(node.key_mark(["timezone"]), "TB150", message))
     crons = [_tried(node, "cron", found, lambda: cron_of(written.cron))] if written.cron is not None else []
     crons += [_tried(node, "at", found, lambda at=at: cron_at(at)) for at in written.at or []]  # type: ignore[misc]
     return Timing(

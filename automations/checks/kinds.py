@@ -10,7 +10,7 @@ from config.problems import Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
 KINDS = ("timeout", "connection", "quota", "http_429", "http_5xx")
-_STATUS = re.compile(r"http_[1-5](xx|\d\d)\Z")
+_STATUS = re.compile(r"http_(429|5xx|5\d\d)\Z")
 
 
 def check(rule: Rule) -> Iterator[Problem]:
@@ -27,6 +27,6 @@ def _only(node: Node) -> Iterator[Problem]:
     for one in only.value if only is not None and isinstance(only.value, list) else []:
         if one.value in KINDS or (isinstance(one.value, str) and _STATUS.match(one.value)):
             continue
-        mend = did_you_mean(str(one.value), KINDS) or f"; there are {', '.join(KINDS)} and single statuses such as http_409"
+        mend = did_you_mean(str(one.value), KINDS) or f"; there are {', '.join(KINDS)} and single statuses such as http_503"
         what = f'"{one.value}" is no kind of error that may pass{mend}'
         yield problem(one.mark, "TB112", what, suggestion=nearest(str(one.value), KINDS))

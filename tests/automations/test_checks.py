@@ -115,7 +115,7 @@ QUIET = [
         'id: p\n    use: procore.get\n    with: {resource: Projects, id: "${event.project_id}"}\n'
         '  - use: set\n    with: {a: "${steps.p.output.name}"}\n'
     ),
-    step("use: set\n    with: {a: 1}\n    retry: {only: [timeout, http_409, http_5xx], first: 1m, max: 1m}\n"),
+    step("use: set\n    with: {a: 1}\n    retry: {only: [timeout, http_503, http_5xx], first: 1m, max: 1m}\n"),
 ]  # fmt: skip
 
 
