@@ -46,6 +46,7 @@ screenshots: install-dev
 
 crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto
+	@[ "$(PROFILES)" = sqlite ] || scripts/need-services
 	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES)
 
 lint: install-dev

@@ -14,7 +14,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from config.errors import ConfigError
 from config.settings import Settings, load
-from store.session import explain, is_away, open_engine, retrying, wal_is_safe, writing
+from store.session import (
+    DISK_FAILED,
+    end_when_the_disk_fails,
+    explain,
+    is_away,
+    open_engine,
+    reading,
+    retrying,
+    wal_is_safe,
+    writing,
+)
+from tests.crash.sweep import in_child
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,21 @@ def test_only_what_passes_by_itself_is_tried_again(state: str, tries: int) -> No
 )
 def test_a_database_that_is_busy_or_away_is_told_from_one_that_refuses(error: Exception, away: bool) -> None:
     assert is_away(error) is away
+
+
+@pytest.mark.parametrize(("said", "code"), [("disk I/O error", DISK_FAILED), ("database or disk is full", 0)])
+def test_a_disk_that_fails_ends_the_process_and_a_full_one_does_not(tmp_path: Path, said: str, code: int) -> None:
+    def work() -> None:
+        engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}, tmp_path))
+        end_when_the_disk_fails(engine)
+        with pytest.raises(OperationalError), reading(engine) as db:
+            engine.dialect.do_execute = failing  # type: ignore[method-assign]
+            db.execute(text("SELECT 1"))
+
+    def failing(*_: object) -> None:
+        raise sqlite3.OperationalError(said)
+
+    assert in_child(work) == code
 
 
 def test_after_five_tries_the_error_is_told() -> None:

@@ -66,10 +66,6 @@ class Plan:
     faults: tuple[Fault, ...]
     sent: tuple[Sent, ...]
 
-    @property
-    def storm_s(self) -> float:
-        return max(*(one.at_s for one in self.faults), *(one.at_s for one in self.sent))
-
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "made_of": made_of()}
 
