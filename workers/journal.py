@@ -128,7 +128,7 @@ class StoreJournal:
         for result in self._results:
             self._keep(db, result)
         if self._watched:
-            rule = self._desk.loaded.automation(self._row.version_id)
+            rule = self._desk.loaded.automation(self._row.version_id, db)
             for trigger, holds in self._watched.items():
                 watching.note(db, rule, trigger, holds, self._row)
         calls.log_calls(db, self._call_log.shown(run_id=self._row.id))

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
@@ -125,15 +126,16 @@ class Loaded:
         )
         log.info("site.loaded", extra=about(automations=len(active), connectors=len(found)))
 
-    def automation(self, version_id: int) -> Automation:
-        """A version as it was when its run began, whatever is in force now.
+    def automation(self, version_id: int, db: Connection | None = None) -> Automation:
+        """A version as it was when its run began, whatever is in force now; read in the transaction at hand if there is one.
 
+        A second one beside it would wait, on SQLite, for a writer that waits for the first to end.
         Raises: Problems when this code no longer reads it.
         """
         known = self._by_version.get(version_id)
         if known is None:
-            with reading(self._engine) as db:
-                row = definitions.version(db, version_id)
+            with nullcontext(db) if db is not None else reading(self._engine) as at_hand:
+                row = definitions.version(at_hand, version_id)
             known = self._by_version[version_id] = definition.reload(row.source, row.file)
         return known
 

@@ -100,7 +100,7 @@ def _with(desk: Desk, db: Connection, row: Any) -> tuple[list[int], bool]:
         return [], False
     resource = catalogue.resource(row.resource)
     assert resource is not None
-    serves = _serves(desk, resource)
+    serves = _serves(desk, db, resource)
     return [id for id, versions in gathering.siblings(db, row).items() if all(map(serves, versions))], True
 
 
@@ -109,22 +109,22 @@ def _by_list(desk: Desk, db: Connection, row: Any) -> bool:
     resource = catalogue.resource(row.resource)
     if resource is None or row.parent or not needs.list_suffices(resource, []):
         return False
-    return all(map(_serves(desk, resource), gathering.waiting_versions(db, [row.id])[row.id]))
+    return all(map(_serves(desk, db, resource), gathering.waiting_versions(db, [row.id])[row.id]))
 
 
-def _serves(desk: Desk, resource: Resource) -> Callable[[int], bool]:
+def _serves(desk: Desk, db: Connection, resource: Resource) -> Callable[[int], bool]:
     known: dict[int, bool] = {}
 
     def serves(version_id: int) -> bool:
         if version_id not in known:
-            known[version_id] = _enough(desk, resource, version_id)
+            known[version_id] = _enough(desk, db, resource, version_id)
         return known[version_id]
 
     return serves
 
 
-def _enough(desk: Desk, resource: Resource, version_id: int) -> bool:
+def _enough(desk: Desk, db: Connection, resource: Resource, version_id: int) -> bool:
     try:
-        return needs.list_suffices(resource, [desk.loaded.automation(version_id)])
+        return needs.list_suffices(resource, [desk.loaded.automation(version_id, db)])
     except ConfigError:
         return False  # this code no longer reads that version; its run will say so
