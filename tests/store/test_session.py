@@ -117,7 +117,7 @@ def test_a_disk_that_fails_ends_the_process_and_a_full_one_does_not(tmp_path: Pa
         engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}, tmp_path))
         end_when_the_disk_fails(engine)
         with pytest.raises(OperationalError), reading(engine) as db:
-            engine.dialect.do_execute = failing  # type: ignore[method-assign]
+            engine.dialect.do_execute = failing  # type: ignore[assignment]
             db.execute(text("SELECT 1"))
 
     def failing(*_: object) -> None:
