@@ -26,7 +26,7 @@ def test_init_refuses_a_folder_that_holds_something(tieback: Tieback, tmp_path: 
 def test_a_broken_file_is_told_and_what_was_in_force_stays(tieback: Tieback, tmp_path: Path) -> None:
     # Given a site in force
     tieback("init", "site")
-    assert tieback("rules", "apply").out == "2 in force, 0 files broken\n"
+    assert tieback("rules", "apply").out.endswith("2 in force, 0 files broken\n")
     # When a file breaks
     file = tmp_path / "site/automations/rfi-to-database.yaml"
     file.write_text(file.read_text().replace("use: db.upsert", "use: db.upsrt"))
