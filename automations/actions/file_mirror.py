@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from automations.actions import _mirroring as mirroring
 from automations.actions._files import FilePath, ToFiles
@@ -27,7 +27,8 @@ from automations.context import Context
 from automations.effects import summary
 from automations.fields import INT, OPEN, TEXT, a_list, a_map
 from automations.outcomes import Done
-from automations.written import Strict
+from automations.written import Strict, complain
+from config.errors import Permanent
 
 POLICY = "idempotent"
 FIXED = ("connector", "to")
@@ -52,6 +53,12 @@ class Params(Strict):
     to: ToFiles | None = None
     """a folder with a quota of its own, `files:<name>`"""
 
+    @model_validator(mode="after")
+    def _whole_list(self) -> Params:
+        if self.delete and "files" not in self.model_fields_set:
+            raise complain("TB132", "delete: true removes what is not in files:, so it needs files:; add the whole list")
+        return self
+
 
 def run(params: Params, context: Context) -> Done:
     name = context.connector(params.connector)
@@ -70,6 +77,16 @@ def run(params: Params, context: Context) -> Done:
     return Done(context.perform("idempotent", f"files:{shown}", f"mirror {len(params.files)} files in {shown}", request, call))
 
 
+def _not_nothing(params: Params, mirror: Mirror) -> None:
+    """A list that has become empty as a whole is no evidence that everything was deleted."""
+    if not params.files and any(True for _ in mirror.ids()):
+        raise Permanent(
+            f"files: is empty, and delete: true would remove all that is in {params.folder}. When the list is really empty, "
+            "name the documents in remove:.",
+            kind="empty",
+        )
+
+
 def _mirrored(params: Params, context: Context, mirror: Mirror) -> dict[str, Any]:
     counts = dict.fromkeys(("added", "updated", "kept"), 0)
     stored: list[dict[str, Any]] = []
@@ -85,6 +102,7 @@ def _mirrored(params: Params, context: Context, mirror: Mirror) -> dict[str, Any
             stored.append({"id": document.id, "path": mirror.shown(note), "version": note["version"], "sha256": note["sha256"]})
     gone = dict.fromkeys(params.remove)
     if params.delete:
+        _not_nothing(params, mirror)
         gone |= dict.fromkeys(set(mirror.ids()) - {one.id for one in params.files})
     removed, held = mirror.remove(sorted(gone), params.max_deletes, f"{context.now:%Y-%m-%d}")
     return {**counts, "removed": removed, "held": held[:MOST_LISTED], "stored": stored}

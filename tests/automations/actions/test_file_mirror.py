@@ -101,24 +101,36 @@ def test_signs_that_no_disk_takes_are_replaced(desk: Desk) -> None:
 
 
 def test_of_a_hundred_deletions_twenty_five_are_made_and_the_rest_is_listed(desk: Desk) -> None:
-    every = [document(str(n), name=f"{n}.pdf") for n in range(100)]
-    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(100)), key="e1", more="")
-    output = mirrored(desk, more=", delete: true", key="e2")
-    assert (output["removed"], len(output["held"]), len(files(desk))) == (25, 75, 75)
+    every = [document(str(n), name=f"{n}.pdf") for n in range(101)]
+    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(101)), key="e1", more="")
+    output = mirrored(desk, every[0], more=", delete: true", key="e2")
+    assert (output["removed"], len(output["held"]), len(files(desk))) == (25, 75, 76)
     assert all((desk.root / path).exists() for path in output["held"])
     # Not one more on this day, in whatever run
-    assert mirrored(desk, more=", delete: true", key="e3")["removed"] == 0
-    assert len(files(desk)) == 75
+    assert mirrored(desk, every[0], more=", delete: true", key="e3")["removed"] == 0
+    assert len(files(desk)) == 76
+
+
+def test_a_list_that_became_empty_as_a_whole_removes_nothing(desk: Desk) -> None:
+    mirrored(desk, document("7"), answers=(b"one",), key="e1")
+    with pytest.raises(Permanent, match="files: is empty, and delete: true would remove all"):
+        mirrored(desk, more=", delete: true", key="e2")
+    assert files(desk) == {"plan.pdf": b"one"}
+
+
+def test_delete_without_a_list_is_refused_at_load(desk: Desk) -> None:
+    with pytest.raises(Problems, match="delete: true removes what is not in files:, so it needs files:"):
+        desk.output("file.mirror", "folder: docs, delete: true")
 
 
 def test_deletions_that_died_half_way_count_once(desk: Desk) -> None:
-    every = [document(str(n), name=f"{n}.pdf") for n in range(5)]
-    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(5)), key="e1")
-    gone = "folder: docs, delete: true, max_deletes: 2"
+    every = [document(str(n), name=f"{n}.pdf") for n in range(6)]
+    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(6)), key="e1")
+    gone = f"folder: docs, files: [{every[0]}], delete: true, max_deletes: 2"
     desk.crash("file.mirror", gone, key="e2")
-    assert len(files(desk)) == 3
+    assert len(files(desk)) == 4
     desk.output("file.mirror", gone, key="e2")
-    assert len(files(desk)) == 3
+    assert len(files(desk)) == 4
 
 
 def test_a_removed_document_goes_with_its_versions_and_frees_its_name(desk: Desk) -> None:
