@@ -100,15 +100,15 @@ def test_signs_that_no_disk_takes_are_replaced(desk: Desk) -> None:
     assert (desk.root / path).read_bytes() == b"x"
 
 
-def test_of_a_hundred_deletions_twenty_five_are_made_and_the_rest_is_listed(desk: Desk) -> None:
-    every = [document(str(n), name=f"{n}.pdf") for n in range(101)]
-    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(101)), key="e1", more="")
+def test_of_a_hundred_documents_twenty_five_may_go_and_the_rest_is_listed(desk: Desk) -> None:
+    every = [document(str(n), name=f"{n}.pdf") for n in range(100)]
+    mirrored(desk, *every, answers=tuple(str(n).encode() for n in range(100)), key="e1", more="")
     output = mirrored(desk, every[0], more=", delete: true", key="e2")
-    assert (output["removed"], len(output["held"]), len(files(desk))) == (25, 75, 76)
+    assert (output["removed"], len(output["held"]), len(files(desk))) == (25, 74, 75)
     assert all((desk.root / path).exists() for path in output["held"])
     # Not one more on this day, in whatever run
     assert mirrored(desk, every[0], more=", delete: true", key="e3")["removed"] == 0
-    assert len(files(desk)) == 76
+    assert len(files(desk)) == 75
 
 
 def test_a_list_that_became_empty_as_a_whole_removes_nothing(desk: Desk) -> None:
