@@ -17,9 +17,9 @@ from automations.reading import Codes, validated
 from automations.standing import misfits
 from automations.synonyms import synonym
 from automations.templates import expressions_in
-from automations.written import LATER_ACTIONS, is_name
 from automations.written import Retry as WrittenRetry
 from automations.written import Step as Written
+from automations.written import is_name
 from config.problems import Mark, Problem, did_you_mean, nearest, problem
 from config.yamlfile import Node
 
@@ -139,10 +139,6 @@ class Stepping:
 
     def _no_action(self, use: Node) -> None:
         words = known_words()
-        if use.value in LATER_ACTIONS:
-            message = f"{use.value} is part of format 1 but not available in this version yet; take it out for now"
-            self._compiler.wrong(use.mark, "TB111", message)
-            return
         mend = did_you_mean(use.value, words) or f"; there are {', '.join(words)}"
         self._compiler.wrong(use.mark, "TB130", f'there is no action "{use.value}"{mend}', nearest(use.value, words))
 

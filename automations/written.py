@@ -20,7 +20,6 @@ from automations.spelling import one_or_more
 from automations.written_tests import Test
 
 TRIGGERS = ("webhook", "schedule", "sweep", "config", "inbound", "run", "manual")
-LATER_ACTIONS: frozenset[str] = frozenset()
 
 
 class Webhook(Strict):

@@ -150,13 +150,6 @@ def test_what_is_no_rule_at_all_is_a_problem_and_never_a_crash(text: str) -> Non
     assert problems(text)
 
 
-def test_every_word_to_come_is_refused_by_name() -> None:
-    from automations.written import LATER_ACTIONS
-
-    for word in LATER_ACTIONS:
-        assert problems(RIGHT.replace("use: http.call", f"use: {word}")) == [(22, 10, "TB111")]
-
-
 def test_the_value_of_a_secret_is_not_repeated() -> None:
     with pytest.raises(Problems) as raised:
         load(RIGHT.replace('"${record.title}"', "xoxb-1234567890-abcdefghij"), "rule.yaml", KNOWN)
