@@ -16,6 +16,13 @@ CHANGES = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test starts three programs, and a scenario goes through hours: on a busy machine that takes its time."""
+    for item in items:
+        if "tests/recipes/" in item.nodeid:
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with installation(tmp_path_factory.mktemp("recipes") / "demo", CHANGES) as one:

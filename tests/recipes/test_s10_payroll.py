@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +32,7 @@ def paid(here: Installation) -> dict[str, Decimal]:
 
 def adjustments(here: Installation) -> list[tuple[str, str, str]]:
     (file,) = here.file("payroll").glob("*-adjustments.csv")
-    return [(row["employee"], row["paid_hours"], row["hours"]) for row in csv.DictReader(file.open(newline=""))]
+    return [(row["employee"], row["paid_hours"], row["hours"]) for row in csv.DictReader(io.StringIO(file.read_text()))]
 
 
 def test_S10_an_edit_after_cut_off_is_one_adjustment_a_deleted_entry_reverses_and_totals_equal_the_source(
