@@ -238,7 +238,7 @@ class Sweep:
             "runs": one.runs(),
             "rows": len(one.rows("SELECT id FROM rfis")) if any(r["state"] in ("ok", "parked") for r in one.runs()) else 0,
             "effects": one.rows("SELECT state FROM tieback_effects"),
-            "counted": one.rows("SELECT value FROM tieback_counters"),
+            "counted": one.rows("SELECT value FROM tieback_counters WHERE name = 'swept'"),
             "applied": sum(1 for call in sent if (call.get("body") or {}).get("event") == key and call["applied"]),
         }
 
