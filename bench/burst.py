@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import socket
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from config.settings import load
 from console.demo.children import Child
 from console.demo.stage import Stage
 from store.session import open_engine, reading
+from tests.services import free_port
 
 LONGEST_S = 1500
 STORM_RECORDS = 50
@@ -56,7 +56,7 @@ WAITS = """
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder) / "stage", _port(), _port())
+        stage = Stage(Path(folder) / "stage", free_port(), free_port())
         stage.prepare()
         try:
             result = _Burst(stage, options).run()
@@ -77,12 +77,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--hourly", type=int, default=600)
     parser.add_argument("--json", help="also write the result to this file")
     return parser.parse_args()
-
-
-def _port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class _Burst:

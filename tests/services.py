@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -20,9 +21,13 @@ import psycopg
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port nobody listens on, below those the kernel gives to outgoing connections: a server that is killed and
+    started again finds it free."""
+    for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("of a hundred ports none is free")
 
 
 def program(name: str, *places: str) -> str:
@@ -151,15 +156,17 @@ def rabbitmq() -> Iterator[Server]:
     held: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        held.append(
-            subprocess.Popen([binary], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        )
-        wait_until(lambda: answers(port), 90, "RabbitMQ")
+        with (folder / "out").open("ab") as out:
+            held.append(subprocess.Popen([binary], env=env, stdout=out, stderr=out, start_new_session=True))
+        wait_until(lambda: held[-1].poll() is not None or answers(port), 90, "RabbitMQ")
+        assert held[-1].poll() is None, f"RabbitMQ ended at its start: {(folder / 'out').read_text()[-3000:]}"
 
     def kill() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(held[-1].pid, signal.SIGKILL)
         held[-1].wait(timeout=20)
+        # Its leader, a shell, is gone first. A node that is started beside the dying one finds its name taken and ends.
+        wait_until(lambda: not _group_lives(held[-1].pid) and not _listening(port, dist), 20, "the end of RabbitMQ")
 
     try:
         start()
@@ -168,6 +175,21 @@ def rabbitmq() -> Iterator[Server]:
         kill()
         subprocess.run(["epmd", "-port", str(names), "-kill"], env=env, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _group_lives(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _listening(*ports: int) -> bool:
+    for port in ports:
+        with contextlib.suppress(OSError):
+            return answers(port)
+    return False
 
 
 def _unprivileged(name: str) -> str | None:
