@@ -31,6 +31,7 @@ class Settings:
     broker_url: str
     secret_keys: tuple[bytes, ...]
     public_url: str
+    console_url: str
     bind: tuple[str, int]
     console_bind: tuple[str, int]
     behind_proxy: bool
@@ -90,11 +91,14 @@ def _keys(text: str) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-        raise ValueError("write https://host[:port][/path], the address at which Procore reaches /webhooks")
-    return text.rstrip("/")
+def _url(meaning: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError(f"write https://host[:port][/path], the address at which {meaning}")
+        return text.rstrip("/")
+
+    return parse
 
 
 def _bind(text: str) -> tuple[str, int]:
@@ -133,7 +137,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("TIEBACK_BROKER_URL", "memory://", "The doorbell between processes: memory://, redis:// or amqp://.", _broker),
     Setting("TIEBACK_SECRET_KEYS", "",
             "Comma-separated keys, base64 of 32 bytes: the first seals, all open. With SQLite made in var/secret.key.", _keys),
-    Setting("TIEBACK_PUBLIC_URL", "", "The address at which Procore reaches us; https, or http with a custom connector.", _url),
+    Setting("TIEBACK_PUBLIC_URL", "", "The address at which Procore reaches us; https, or http with a custom connector.",
+            _url("Procore reaches /webhooks")),
+    Setting("TIEBACK_CONSOLE_URL", "", "The address at which people reach the console: for links in alerts.",
+            _url("people reach the console")),
     Setting("TIEBACK_BIND", "127.0.0.1:8000", "host:port of the public door.", _bind),
     Setting("TIEBACK_CONSOLE_BIND", "127.0.0.1:8001", "host:port of the console, where it is a process of its own.", _bind),
     Setting("TIEBACK_BEHIND_PROXY", "0", "1 when a proxy that buffers requests and ends TLS stands in front.", _flag),

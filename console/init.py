@@ -45,6 +45,7 @@ def samples(names: tuple[str, ...]) -> dict[str, str]:
     return {
         "README.md": _sample("README.md"),
         f"connectors/{CONNECTOR}.yaml": _sample("connector.yaml"),
+        "alerts.yaml": _sample("alerts.yaml"),
         **rules,
         **needed,
         **example,

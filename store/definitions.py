@@ -113,6 +113,11 @@ def site_files(db: Connection, folder: str) -> list[Any]:
     return list(db.execute(select(SiteFile.__table__).where(SiteFile.path.like(f"{folder}/%")).order_by(SiteFile.path)))
 
 
+def site_file(db: Connection, path: str) -> Any | None:
+    """The row of one file of the site."""
+    return db.execute(select(SiteFile.__table__).where(SiteFile.path == path)).first()
+
+
 def fact(db: Connection, name: str, default: str = "0") -> str:
     return db.scalar(select(Fact.value).where(Fact.name == name)) or default
 

@@ -24,6 +24,7 @@ from store.models_effects import OwnWrite as OwnWrite
 from store.models_effects import Spent as Spent
 from store.models_flow import Alert as Alert
 from store.models_flow import Approval as Approval
+from store.models_flow import Notice as Notice
 from store.models_flow import RunEvent as RunEvent
 from store.models_flow import Schedule as Schedule
 from store.models_flow import Watch as Watch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base, Text64, Text200
@@ -78,17 +78,54 @@ class Approval(Base):
 
 
 class Alert(Base):
-    """Something that is not as it should be, from when it was noticed until it was over. `state` is open or resolved."""
+    """Something that is not as it should be, from when it was noticed until it was over.
+
+    States: pending (not yet for long enough to be told), open, resolved. `over_at` is since when an open one is not seen
+    any more, `times` how often it came back. `severity` is one of `workers.alert_kinds`.
+    """
 
     __tablename__ = "tieback_alerts"
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     kind: Mapped[str] = mapped_column(Text64)
     subject: Mapped[str] = mapped_column(Text200)
     message: Mapped[str]
+    severity: Mapped[str] = mapped_column(Text64, default="ticket")
+    runbook: Mapped[str | None]
     state: Mapped[str] = mapped_column(Text64, default="open")
     since: Mapped[dt.datetime] = mapped_column(default=now())
+    over_at: Mapped[dt.datetime | None]
+    times: Mapped[int] = mapped_column(Integer, default=0)
     resolved_at: Mapped[dt.datetime | None]
     acked_by: Mapped[str | None] = mapped_column(Text200)
     acked_at: Mapped[dt.datetime | None]
     note: Mapped[str | None]
-    __table_args__ = (Index("ix_tieback_alerts_subject", "kind", "subject", "state"),)
+    __table_args__ = (
+        Index("ix_tieback_alerts_subject", "kind", "subject", "state"),
+        Index("ux_tieback_alerts_open", "kind", "subject", unique=True,
+              sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
+        Index("ix_tieback_alerts_resolved", "resolved_at"),
+    )  # fmt: skip
+
+
+class Notice(Base):
+    """That an alert is told to one destination: its begin, its end, or that it lasts (`number` counts these).
+
+    States: waiting, sent, dropped. `message` names all that goes out together, the same at every try.
+    """
+
+    __tablename__ = "tieback_notices"
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("tieback_alerts.id"))
+    destination: Mapped[str] = mapped_column(Text200)
+    what: Mapped[str] = mapped_column(Text64)  # begin | again | end
+    number: Mapped[int] = mapped_column(Integer, default=0)
+    state: Mapped[str] = mapped_column(Text64, default="waiting")
+    message: Mapped[str | None] = mapped_column(Text64)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    ended_at: Mapped[dt.datetime | None]
+    __table_args__ = (
+        UniqueConstraint("alert_id", "destination", "what", "number", name="ux_tieback_notices_once"),
+        Index("ix_tieback_notices_destination", "destination", "state", "ended_at"),
+    )

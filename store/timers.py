@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, case, select, update
@@ -71,6 +72,12 @@ def late_s(db: Connection, kind: str, subject: str) -> float:
     """For how many seconds this timer has been due; below zero while it is not, 0 when there is none."""
     due = db.execute(select(Timer.run_after, now()).where(Timer.kind == kind, Timer.subject == subject)).first()
     return 0.0 if due is None or due[0] is None else float((due[1] - due[0]).total_seconds())
+
+
+def late(db: Connection, kinds: Sequence[str], by_s: float) -> list[int]:
+    """Timers of these kinds that wait and have been due for so long, or whose holder has vanished."""
+    waits = (Timer.state == "waiting") & (Timer.run_after < now(-by_s))
+    return list(db.scalars(select(Timer.id).where(Timer.kind.in_(kinds), waits).order_by(Timer.id)))
 
 
 def clock(db: Connection) -> dt.datetime:

@@ -11,7 +11,20 @@ from config.logs import about
 from store import calls, timers
 from store.leases import Held
 from store.session import writing
-from workers import comparing, digests, expecting, hooks, project_times, repair, resuming, schedules, sweeps, validating, watching
+from workers import (
+    alerting,
+    comparing,
+    digests,
+    expecting,
+    hooks,
+    project_times,
+    repair,
+    resuming,
+    schedules,
+    sweeps,
+    validating,
+    watching,
+)
 from workers.desk import Desk
 
 log = logging.getLogger("tieback.chores")
@@ -27,10 +40,11 @@ CHORES: dict[str, Callable[[Desk, str], None]] = {
     "schedules": schedules.sync_all,
     "watch": watching.look,
     "expect": expecting.look,
+    "alerts": alerting.look,
     resuming.KIND: resuming.look,
 }
 # What must stop when its claim has passed to somebody else, in the middle of its work.
-CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {"digest": digests.send}
+CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {"digest": digests.send, "tell": alerting.tell}
 
 
 def run(desk: Desk, timer_id: int) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 
 from sqlalchemy import Connection
 
 from automations.durations import shown
 from automations.parts import Automation
-from config.logs import about
-from store import alerts, definitions, runs, timers
+from store import definitions, runs, timers
 from store.session import writing
+from workers import alerting, noticing
 from workers.desk import Desk
-
-log = logging.getLogger("tieback.expect")
+from workers.noticing import Trouble
 
 EVERY_S = 300
 SILENCE, LAG = "silence", "lag"
@@ -24,12 +22,17 @@ FEWEST = 5
 
 def look(desk: Desk, _subject: str) -> None:
     """The timer's work: compare what each live automation promised with what its runs did."""
+    found: dict[str, list[Trouble]] = {SILENCE: [], LAG: []}
     with writing(desk.engine) as db:
         moment = timers.clock(db)
         for rule in desk.loaded.automations:
             version = definitions.version(db, desk.loaded.site.versions[rule.id])
-            _tell(db, SILENCE, rule, _silence(db, rule, version.created_at, moment))
-            _tell(db, LAG, rule, _lag(db, rule))
+            for kind, seen in ((SILENCE, _silence(db, rule, version.created_at, moment)), (LAG, _lag(db, rule))):
+                if seen is not None:
+                    found[kind].append(Trouble(rule.id, f"{rule.id}: {seen}", runbook=rule.runbook or None))
+        plan = alerting.plan_of(db)
+        for kind, troubles in found.items():
+            noticing.note(db, plan, kind, troubles)
 
 
 def _silence(db: Connection, rule: Automation, since: dt.datetime, moment: dt.datetime) -> str | None:
@@ -55,13 +58,3 @@ def _lag(db: Connection, rule: Automation) -> str | None:
     if p95 <= limit:
         return None
     return f"of the last hour's {len(lags)} runs one in twenty took {p95:.0f} s or more, and expect: lag_p95: is {shown(limit)}"
-
-
-def _tell(db: Connection, kind: str, rule: Automation, trouble: str | None) -> None:
-    if trouble is None:
-        if alerts.clear(db, kind, rule.id):
-            log.warning("alert.resolved", extra=about(kind=kind, automation=rule.id))
-        return
-    runbook = f". Runbook: {rule.runbook}" if rule.runbook else ""
-    if alerts.raise_(db, kind, rule.id, f"{rule.id}: {trouble}{runbook}"):
-        log.error("alert.raised", extra=about(kind=kind, automation=rule.id, reason=trouble))

@@ -22,7 +22,7 @@ from connectors import destinations
 from store import audit, connectors, definitions, hooks, timers
 from store.session import reading, retrying, writing
 from store.types import storable
-from workers import config_events, expecting, schedules
+from workers import alert_file, alerting, config_events, expecting, schedules
 from workers.hooks import HOOKS_EVERY_S, arm
 from workers.loaded import lookup_tables, site_calendars
 
@@ -83,6 +83,9 @@ class _Site:
                 shown = f"{folder}/{path.name}"
                 kept_paths.add(shown)
                 self._site_file(path, shown, take)
+        if (self._site / alert_file.FILE).is_file():
+            kept_paths.add(alert_file.FILE)
+            self._site_file(self._site / alert_file.FILE, alert_file.FILE, self._alerts)
         self._changed |= definitions.forget_site_files(self._db, kept_paths)
         self._retire_connectors(kept_paths)
         self._automations()
@@ -152,6 +155,9 @@ class _Site:
     def _destination(self, source: str, shown: str) -> None:
         destinations.parse(yamlfile.parse(source, shown))
 
+    def _alerts(self, source: str, shown: str) -> None:
+        alert_file.read(source, shown, known_now(self._db).destinations)
+
     def _retire_connectors(self, kept_paths: set[str]) -> None:
         for row in connectors.every(self._db):
             file = row.config.get("file")
@@ -189,6 +195,7 @@ class _Site:
         schedules.sync(self._db, [rule for rule in rules if rule.id not in paused], also={*broken, *paused})
         timers.ensure(self._db, "schedules", "site", in_s=schedules.SYNC_EVERY_S, every_s=schedules.SYNC_EVERY_S)
         timers.ensure(self._db, "expect", "site", in_s=expecting.EVERY_S, every_s=expecting.EVERY_S)
+        timers.ensure(self._db, "alerts", "site", in_s=alerting.EVERY_S, every_s=alerting.EVERY_S)
 
     def _note(self, news: bool, verb: str, subject: str, kind: str | None = None, detail: Any = None) -> None:
         """`kind` is that of the configuration event which tells of it; automations are told of together, at the end."""
@@ -248,8 +255,8 @@ def _yaml(folder: Path) -> list[Path]:
 def _stamp(site: Path) -> tuple[Any, ...]:
     """What changes when a file does: names, sizes and times. A file that vanishes meanwhile counts as absent."""
     stamp = []
-    for folder in FOLDERS:
-        for path in _files(site, folder):
+    for folder in (*FOLDERS, "."):
+        for path in _files(site, folder) if folder != "." else [site / alert_file.FILE]:
             try:
                 about_it = path.stat()
             except OSError:

@@ -13,7 +13,7 @@ from config.settings import Settings
 from connectors.governor import Governor
 from store import canary, migrate
 from store.session import end_when_the_disk_fails, open_engine
-from workers import fallback, jobs, repair, site
+from workers import fallback, jobs, repair, site, watchman
 from workers.broker import Doorbell, backlog, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
@@ -55,18 +55,23 @@ class Whole:
         canary.check(self.engine, self.box)
         if self.role in ("all", "relay"):
             site.load(self.engine, self.box, self.settings)
-        if self.role in ("all", "worker"):
-            self._start_worker()
+        desk = self._desk() if self.role in ("all", "worker", "relay") else None
+        if desk is not None and self.role != "relay":
+            self._start_worker(desk)
         if self.role in ("all", "relay"):
             self._start_relay()
+        if desk is not None:
+            self._thread("watchman", lambda: watchman.run(desk, self._stop))
         log.info("process.started", extra=about(role=self.role, holder=self.holder))
 
-    def _start_worker(self) -> None:
+    def _desk(self) -> Desk:
         self._keeper = Keeper(self.engine)
         call_log = CallLog()
         loaded = Loaded(self.engine, self.box, self.settings, call_log)
         self._quota = loaded.quota
-        desk = Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded, SETTLE_S)
+        return Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded, SETTLE_S)
+
+    def _start_worker(self, desk: Desk) -> None:
         jobs.register(self.broker, desk)
         self._worker = dramatiq.Worker(self.broker, worker_threads=self.settings.worker_threads, worker_timeout=100)
         self._worker.queue_prefetch = self.settings.worker_threads

@@ -185,9 +185,17 @@ class Alert(Given):
     kind: str
     subject: str
     message: str
+    severity: str
+    runbook: str | None
+    type: str | None
+    told: list[str]
     state: str
     since: dt.datetime
+    times: int
+    resolved_at: dt.datetime | None
     acked_by: str | None
+    acked_at: dt.datetime | None
+    note: str | None
 
 
 class Schedule(Given):

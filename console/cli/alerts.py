@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from console.cli.family import Family
-from console.cli.output import RowId, listing, listing_options, say
+from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
 from console.verbs import alerting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
-    "ID": "id", "STATE": "state", "KIND": "kind", "ABOUT": "subject", "SINCE": "since", "SEEN BY": "acked_by", "WHAT": "message",
+    "ID": "id", "STATE": "state", "SEVERITY": "severity", "KIND": "kind", "ABOUT": "subject", "SINCE": "since", "TOLD": "told",
+    "SEEN BY": "acked_by", "WHAT": "message",
 }  # fmt: skip
 
 alerts = Family(name="alerts", help="What is not as it should be.")
@@ -23,7 +24,8 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List alerts, newest first."""
     with at_hand() as here:
         rows = alerting.listed(here, limit, state)
-    listing(rows, COLUMNS, as_json=as_json, empty="Nothing was noticed.")
+    shown = rows if as_json else [{**row, "told": ", ".join(row["told"]) or None} for row in rows]
+    listing(shown, COLUMNS, as_json=as_json, empty="Nothing was noticed.")
 
 
 @alerts.command()
@@ -34,3 +36,18 @@ def ack(id: int, note: str) -> None:
     with at_hand() as here:
         alerting.ack(here, id, note)
     say(f"alert {id}: acknowledged")
+
+
+@alerts.command()
+@click.argument("destination")
+@json_option
+def test(destination: str, as_json: bool) -> None:
+    """Send a test alert, as the destination's file is now, and say which alerts would go there."""
+    with at_hand(makes=True) as here:
+        found = alerting.test(here, destination)
+    if as_json:
+        show_json(found)
+        return
+    say(f"{found['name']}: {found['said']}")
+    kinds = ", ".join(found["kinds"])
+    say(f"{found['name']} is told of {kinds or 'nothing yet: no route in alerts.yaml names it'}.")

@@ -49,7 +49,7 @@ rules = Family(name="rules", help="Check, test, explain and apply automations.",
     help="github marks the lines of a pull request.",
 )
 def check(paths: tuple[Path, ...], form: str) -> int:
-    """Say everything that is wrong in automations, connectors and destinations; without a path, in the site.
+    """Say everything that is wrong in automations, connectors, destinations and alerts.yaml; without a path, in the site.
 
     Calls nobody and needs no secret. Exit 1 when there is an error.
     """

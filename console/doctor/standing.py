@@ -10,9 +10,7 @@ from pathlib import Path
 from config import settings as all_settings
 from config.settings import Settings, without_password
 from console.doctor import Finding
-
-TIGHT_BYTES = 1 << 30
-FULL_BYTES = 64 << 20
+from workers.noticing import FULL_BYTES, TIGHT_BYTES
 
 
 def settings(given: Settings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from connectors import destinations
 from console.verbs.at_hand import there
 from store import connectors
 from store.session import open_engine, reading
+from workers import alert_file
 
 
 def check(settings: Settings, paths: Sequence[Path]) -> Checked:
@@ -31,15 +32,23 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checked:
     folder = site_of(settings, paths)
     files = checking.files_of(paths or _folders(folder))
     of_folder = {name: [file for file in files if file.parent.name == name] for name in ("connectors", "destinations")}
-    rules = [file for file in files if file.parent.name not in of_folder]
+    told = [file for file in files if _tells(file)]
+    rules = [file for file in files if file.parent.name not in of_folder and file not in told]
     checked = checking.check(rules, _known(settings, folder), None if paths else folder)
     for file in of_folder["connectors"]:
         _look(checked, file, None if paths else folder, connector_definition.parse)
     for file in of_folder["destinations"]:
         _look(checked, file, None if paths else folder, destinations.parse)
+    there = set(_names(folder / "destinations", destinations.name_of)) if folder.is_dir() else None
+    for file in told:
+        _look(checked, file, None if paths else folder, lambda node: alert_file.of_node(node, there))
     if not paths:
         checked.problems += [*tables.lookups_in(folder / "lookups")[1], *tables.calendars_in(folder / "calendars")[1]]
     return checked
+
+
+def _tells(file: Path) -> bool:
+    return file.name == alert_file.FILE and file.parent.name != "automations"
 
 
 def load_alone(settings: Settings, paths: Sequence[Path]) -> Checked:
@@ -49,7 +58,9 @@ def load_alone(settings: Settings, paths: Sequence[Path]) -> Checked:
     """
     folder = site_of(settings, paths)
     files = [
-        file for file in checking.files_of(paths or _folders(folder)) if file.parent.name not in ("connectors", "destinations")
+        file
+        for file in checking.files_of(paths or _folders(folder))
+        if file.parent.name not in ("connectors", "destinations") and not _tells(file)
     ]
     lookups, _ = tables.lookups_in(folder / "lookups")
     calendars, _ = tables.calendars_in(folder / "calendars")
@@ -72,7 +83,8 @@ def _folders(folder: Path) -> list[Path]:
     """Raises: ConfigError when there is no site."""
     if not folder.is_dir():
         raise ConfigError(f"there is no site at {folder}. Name files, set TIEBACK_SITE, or make a site: tieback init {folder}")
-    return [folder / name for name in ("connectors", "destinations", "automations") if (folder / name).is_dir()]
+    there = [folder / name for name in ("connectors", "destinations", "automations") if (folder / name).is_dir()]
+    return [*there, folder / alert_file.FILE] if (folder / alert_file.FILE).is_file() else there
 
 
 def _known(settings: Settings, folder: Path) -> Known:

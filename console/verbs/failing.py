@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import Any
 
 from config.errors import ConfigError
@@ -16,8 +14,6 @@ MOST_READ = 10_000
 HOURS = 7 * 24.0
 MOST_AT_ONCE = 500
 STATES = ("acknowledged", "ignored", "open")
-# What differs between two failures of one cause: ids, numbers, hashes, what stands in quotation marks.
-_VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{12,}\b|\d+|\"[^\"]*\"|'[^']*'")
 
 
 def groups(here: AtHand, hours: float = HOURS) -> list[Dict]:
@@ -38,7 +34,7 @@ def groups(here: AtHand, hours: float = HOURS) -> list[Dict]:
 
 def _add(found: dict[str, Dict], run: Dict) -> None:
     kind, message = _of(run)
-    cause = cause_of(kind, message)
+    cause = causes.cause_of(kind, message)
     empty = {"cause": cause, "kind": kind, "message": message, "count": 0, "automations": {}, "connectors": {}, "runs": [],
              "first": run["created_at"], "last": run["created_at"]}  # fmt: skip
     group = found.setdefault(cause, empty)
@@ -53,12 +49,6 @@ def _add(found: dict[str, Dict], run: Dict) -> None:
 
 def _of(run: Dict) -> tuple[str, str]:
     return str(run["kind"] or run["state"]), str(run["message"] or run["reason"] or "no reason was kept")
-
-
-def cause_of(kind: str, message: str) -> str:
-    """The name of a cause; equal for messages that differ in ids and numbers alone."""
-    text = kind + "\n" + _VARIES.sub("#", message.split("\n", 1)[0])[:400]
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _judge(group: Dict, said: Any | None) -> None:

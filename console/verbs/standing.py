@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console.verbs.at_hand import AtHand
-from store import alerts, beats, board, connectors, pauses, switch
+from store import alerts, beats, board, connectors, notices, pauses, switch
 from store.session import reading
 
 MOST_ALERTS = 5
@@ -44,6 +44,8 @@ def _reasons(db: Connection, here: AtHand) -> Iterator[Reason]:
         for alert in alerts.every(db, state="open", limit=MOST_ALERTS):
             if alert.acked_by is None:
                 yield Reason("warn", alert.message, "/alerts?state=open")
+        for name, error, count in notices.failing(db, 1):
+            yield Reason("warn", f"{name} does not take alerts, {count} wait: {error[:200]}", "/alerts?state=open")
         for name, message in board.broken(db):
             yield Reason("warn", f"{name} does not load: {message.splitlines()[0][:200]}", "/automations")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ def _named(source: str, path: str) -> str | None:
         return None
 
 
-def try_out(here: AtHand, name: str, recipients: tuple[str, ...] = ()) -> Dict:
-    """Say one line to a destination, as its file is now. It is audited and stands in no ledger: nothing repeats it.
+def try_out(here: AtHand, name: str, recipients: tuple[str, ...] = (), *, words: Callable[[], Message] | None = None) -> Dict:
+    """Say one line, or `words`, to a destination, as its file is now. It is audited and stands in no ledger: nothing repeats it.
 
     Raises: ConfigError when there is none, or its file or secrets cannot be used; Transient, Uncertain, Permanent with
     the mend when it was not taken.
@@ -58,7 +58,7 @@ def try_out(here: AtHand, name: str, recipients: tuple[str, ...] = ()) -> Dict:
     if recipients and not whole.startswith("email:"):
         raise ConfigError(f"{whole} has no recipients; --recipient is for email: destinations.")
     try:
-        receipt: Receipt = destination.notify(_message(here, recipients))
+        receipt: Receipt = destination.notify(words() if words is not None else _message(here, recipients))
     except TiebackError as error:
         _note(here, whole, {"failed": scrub(str(error))})
         raise

@@ -367,6 +367,8 @@ def test_an_automation_hears_that_another_one_failed(site: Any) -> None:
 
 def test_silence_becomes_an_alert_and_success_ends_it(site: Any) -> None:
     with site(rule=scheduled('schedule: {cron: "0 * * * *"}', "    expect: {success_every: 2h}\n")) as one:
+        (one.settings.site / "alerts.yaml").write_text("format: 1\nsettle: 0s\n")
+        assert one.load_site() == []
         expecting.look(one.desk, "site")
         assert one.rows("SELECT kind FROM tieback_alerts") == []
         with writing(one.engine) as db:
