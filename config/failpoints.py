@@ -17,6 +17,7 @@ NAMES = (
     "sort.before_commit", "sort.after_commit",
     "fetch.claimed", "fetch.read", "fetch.before_commit", "fetch.after_commit",
     "run.claimed", "run.intended", "run.applied", "run.before_finish", "run.finished",
+    "operation.before_commit", "operation.after_commit",
     "relay.rung",
 )  # fmt: skip
 

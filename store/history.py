@@ -32,6 +32,11 @@ def first_since(db: Connection, since: dt.datetime) -> int:
     return int(found) if found is not None else (db.scalar(select(func.max(Event.id))) or 0) + 1
 
 
+def count_since(db: Connection, since: dt.datetime) -> int:
+    """About how many events were kept since then: what their ids span."""
+    return max(0, int(db.scalar(select(func.max(Event.id))) or 0) + 1 - first_since(db, since))
+
+
 def events(db: Connection, after: int, limit: int) -> list[Any]:
     """The next events in the order in which they were kept."""
     return list(db.execute(select(Event.__table__).where(Event.id > after).order_by(Event.id).limit(limit)))

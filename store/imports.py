@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from store import leases
+from store import leases, operations
 from store.events import insert
 from store.leases import Held
 from store.models import Import, ImportPart, Unavailable
@@ -31,7 +31,7 @@ def add(
     options: Json | None = None,
 ) -> int:
     """A new import, due at once. `projects` None: all that are permitted when it begins. `options` are `table`, into which
-    it goes instead of the resource's own, and `deletions`, False when none is looked for."""
+    it goes instead of the resource's own, and `deletions`, False when none is looked for. It is an operation as well."""
     values = {
         "connector": connector,
         "resources": list(resources),
@@ -44,7 +44,10 @@ def add(
         "lane": "backfill",
         "run_after": now(),
     }
-    return int(db.execute(insert(db, Import).values(values).returning(Import.id)).one().id)
+    id = int(db.execute(insert(db, Import).values(values).returning(Import.id)).one().id)
+    what = {"connector": connector, "resources": list(resources), "projects": values["projects"], "mode": mode}
+    operations.add(db, "import", what, actor, import_id=id)
+    return id
 
 
 def start_backfill(db: Connection, connector: str, project_id: str, resources: Sequence[str], actor: str) -> int | None:

@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text,
 
 from config.errors import LostLease
 from store.lanes import lane_is_open
-from store.models import Fetch, Import, Run, Timer
+from store.models import Fetch, Import, Operation, Run, Timer
 from store.types import now
 
-Work = type[Run] | type[Fetch] | type[Timer] | type[Import]
+Work = type[Run] | type[Fetch] | type[Timer] | type[Import] | type[Operation]
 LEASE_S = 30
 LOST_LIMIT = 5
 
@@ -155,5 +155,6 @@ def oldest_due_s(db: Connection, work: Work) -> float:
 
 
 def _lane_is_open(work: Work) -> ColumnElement[bool]:
-    """Our own chores (timers) are no lane's work: hooks are kept in order while a person holds everything else."""
-    return true() if work is Timer else lane_is_open(work.lane)
+    """Our own chores (timers) are no lane's work: hooks are kept in order while a person holds everything else. Nor are
+    operations: the runs that they make due wait in lanes of their own."""
+    return true() if work in (Timer, Operation) else lane_is_open(work.lane)

@@ -30,6 +30,8 @@ from store.models_flow import Schedule as Schedule
 from store.models_flow import Watch as Watch
 from store.models_messages import Counter as Counter
 from store.models_messages import Gathered as Gathered
+from store.models_operations import Operation as Operation
+from store.models_operations import OperationItem as OperationItem
 from store.models_procore import Call as Call
 from store.models_procore import Connector as Connector
 from store.models_procore import Cursor as Cursor

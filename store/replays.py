@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
@@ -17,32 +16,42 @@ _PREFIX = "replay:"
 
 
 def found(
-    db: Connection,
-    automation: str,
-    heard: Collection[tuple[str, str]],
-    sources: Collection[str],
-    *,
-    since: dt.datetime | None,
-    state: str | None,
-    resource: str | None,
-    limit: int,
-) -> tuple[list[int], int]:
-    """The ids of fitting events, oldest first and at most `limit`, and how many there are.
+    db: Connection, automation: str, heard: Collection[tuple[str, str]], sources: Collection[str], limit: int, after: int = 0,
+    newest: int | None = None, **asked: Any,
+) -> list[int]:  # fmt: skip
+    """The ids of fitting events after one and up to another, oldest first and at most `limit`.
 
     Fitting are those that it had a run for, or that are of a source, or of a connector and resource, that it listens to.
-    A state is one of the event, or one of the automation's run for it.
+    `asked`: since; resource; state, which is one of the event or one of the automation's run for it.
     """
+    only = _fitting(automation, heard, sources, asked)
+    only += [Event.id > after, *([Event.id <= newest] if newest is not None else [])]
+    return list(db.scalars(select(Event.id).where(*only).order_by(Event.id).limit(limit)))
+
+
+def count(
+    db: Connection, automation: str, heard: Collection[tuple[str, str]], sources: Collection[str], **asked: Any
+) -> tuple[int, int]:
+    """How many fit, and the newest of them; (0, 0) when none does."""
+    counted = select(func.count(), func.max(Event.id)).select_from(Event)
+    many, newest = db.execute(counted.where(*_fitting(automation, heard, sources, asked))).one()
+    return int(many), int(newest or 0)
+
+
+def _fitting(
+    automation: str, heard: Collection[tuple[str, str]], sources: Collection[str], asked: dict[str, Any]
+) -> list[ColumnElement[bool]]:
+    since, state, resource = asked.get("since"), asked.get("state"), asked.get("resource")
     ran = Event.id.in_(select(Run.event_id).where(Run.automation == automation))
     of = [and_(Event.connector == one, func.lower(Event.resource_name) == name.lower()) for one, name in heard]
     only: list[ColumnElement[bool]] = [Event.event_key.not_like(f"{_PREFIX}%"), or_(ran, Event.source.in_(sources), *of)]
     only += [Event.created_at >= since] if since is not None else []
-    only += [func.lower(Event.resource_name) == resource.lower()] if resource is not None else []
+    only += [func.lower(Event.resource_name) == str(resource).lower()] if resource is not None else []
     if state in EVENT_STATES:
         only.append(Event.state == state)
     elif state is not None:
         only.append(Event.id.in_(select(Run.event_id).where(Run.automation == automation, Run.state == state)))
-    count = db.scalar(select(func.count()).select_from(Event).where(*only)) or 0
-    return list(db.scalars(select(Event.id).where(*only).order_by(Event.id).limit(limit))), int(count)
+    return only
 
 
 def applied(db: Connection, automation: str, event_id: int) -> int:

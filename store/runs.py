@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from store import fetches, imports
 from store.events import insert
 from store.models import Effect, Run, Step
 from store.types import now
+
+AGAIN = ("failed", "parked", "cancelled")
+FAILED_BEFORE = "~failed"
+_BEFORE = ("state", "reason", "error", "attempt", "lost", "finished_at", "fetch_id", "lane")
 
 
 def get(db: Connection, id: int) -> Any | None:
@@ -94,28 +100,46 @@ def again(db: Connection, id: int) -> bool:
 
     One whose record was never read waits for a new read first. False when it has not failed, or is not finished.
     """
-    row = get(db, id)
-    unread = row is not None and row.fetch_id is not None and row.after_id is None
+    return bool(again_all(db, [id]))
+
+
+def again_all(db: Connection, ids: Collection[int], lane: str | None = None) -> dict[int, dict[str, Any]]:
+    """The same for many, in another lane if one is given. What each of those that are due now was before, for `back`."""
+    wanted = select(Run.id, Run.fence, Run.after_id, *(getattr(Run, name) for name in _BEFORE))
+    wanted = wanted.where(Run.id.in_(ids), Run.state.in_(AGAIN)).order_by(Run.id)
+    rows = list(db.execute(wanted.with_for_update()))
+    unread = [row.id for row in rows if row.fetch_id is not None and row.after_id is None]
     fresh = {
-        "state": "waiting",
-        "run_after": None if unread else now(),
-        "attempt": 0,
-        "lost": 0,
-        "rung_at": None,
-        "finished_at": None,
-        "cancel_asked": None,
-    }
-    done = db.execute(
-        update(Run)
-        .where(Run.id == id, Run.state.in_(("failed", "parked", "cancelled")))
-        .values({**fresh, "reason": None, "error": None})
-    )
-    if done.rowcount == 1:
-        # What came after the failure belongs to it; should it fail again, that is done again.
-        add_step(db, {"run_id": id, "path": "~failed", "state": "skipped", "attempt": 1, "duration_ms": 0})
-    if done.rowcount == 1 and row is not None and unread:
-        db.execute(update(Run).where(Run.id == id).values(fetch_id=fetches.again(db, row.fetch_id)))
-    return done.rowcount == 1
+        "state": "waiting", "run_after": case((Run.id.in_(unread), None), else_=now()), "attempt": 0, "lost": 0, "rung_at": None,
+        "finished_at": None, "cancel_asked": None, "reason": None, "error": None, **({"lane": lane} if lane else {}),
+    }  # fmt: skip
+    if not rows:
+        return {}
+    db.execute(update(Run).where(Run.id.in_([row.id for row in rows])).values(fresh))
+    # What came after the failure belongs to it; should it fail again, that is done again.
+    mark = {"path": FAILED_BEFORE, "state": "skipped", "attempt": 1, "duration_ms": 0}
+    db.execute(plain_insert(Step), [{"run_id": row.id, **mark} for row in rows])
+    for row in rows:
+        if row.id in unread:
+            db.execute(update(Run).where(Run.id == row.id).values(fetch_id=fetches.again(db, row.fetch_id)))
+    return {row.id: {"fence": row.fence, **{name: _plain(getattr(row, name)) for name in _BEFORE}} for row in rows}
+
+
+def back(db: Connection, id: int, was: Mapping[str, Any]) -> bool:
+    """Make a run what it was before `again_all`. False when somebody has begun with it since."""
+    ended = was["finished_at"] and dt.datetime.fromisoformat(was["finished_at"])
+    values = {name: was[name] for name in _BEFORE if name != "finished_at"}
+    mine = (Run.id == id, Run.state == "waiting", Run.fence == was["fence"])
+    done = db.execute(update(Run).where(*mine).values(**values, finished_at=ended, run_after=None, rung_at=None))
+    if done.rowcount != 1:
+        return False
+    last = select(func.max(Step.id)).where(Step.run_id == id, Step.path == FAILED_BEFORE).scalar_subquery()
+    db.execute(delete(Step).where(Step.id == last))
+    return True
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
 def cancel(db: Connection, id: int, reason: str) -> bool:
@@ -129,3 +153,10 @@ def cancel(db: Connection, id: int, reason: str) -> bool:
         imports.cancel_of_run(db, id, f"run {id} was cancelled: {reason}")
         return True
     return db.execute(update(Run).where(Run.id == id, Run.state == "running").values(cancel_asked=reason)).rowcount == 1
+
+
+def cancel_unbegun(db: Connection, ids: Collection[int], reason: str) -> set[int]:
+    """End those that nobody has begun with; their ids."""
+    unbegun = (Run.id.in_(ids), Run.state == "waiting", Run.fence == 0)
+    ended = update(Run).where(*unbegun).values(state="cancelled", reason=reason, finished_at=now(), run_after=None)
+    return set(db.scalars(ended.returning(Run.id)))

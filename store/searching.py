@@ -27,15 +27,33 @@ _EVENT = (
 
 
 def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
-    """`asked`: state, automation, connector, lane, event_id, resource, record, project, text (in reason or error), hours."""
+    """`asked`: state (one or several), automation, connector, lane, event_id, ids, resource, record, project, text (in reason
+    or error), hours, since, until, ended_since."""
     wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, before, asked))
     return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
 
 
-def run_ids(db: Connection, only: Only, limit: int, **asked: Any) -> list[int]:
-    """The ids of what `runs` finds."""
-    wanted = select(Run.id).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, None, asked))
+def run_ids(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[int]:
+    """The ids of what `runs` finds. With `text_above`, words are looked for from that run on instead of among the newest."""
+    wanted = _runs_alone(select(Run.id), asked).where(*_of_runs(db, only, before, asked))
     return list(db.scalars(wanted.order_by(Run.id.desc()).limit(limit)))
+
+
+def run_count(db: Connection, only: Only, **asked: Any) -> tuple[int, int]:
+    """How many runs `runs` finds in all, and the newest id among them; (0, 0) when it finds none."""
+    counted = _runs_alone(select(func.count(), func.max(Run.id)).select_from(Run), asked)
+    count, newest = db.execute(counted.where(*_of_runs(db, only, None, asked))).one()
+    return int(count), int(newest or 0)
+
+
+def text_above(db: Connection) -> int:
+    """The run before the first one whose words are looked at, as things stand now."""
+    return int(db.scalar(select(_oldest_looked_at(Run.id))) or 0)
+
+
+def _runs_alone(wanted: Any, asked: Dict) -> Any:
+    """Events are joined only where something of them is asked for."""
+    return wanted.join(Event, Event.id == Run.event_id) if _about(asked) else wanted
 
 
 def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> list[Any]:
@@ -47,8 +65,13 @@ def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> lis
     ]
     if before is not None:
         conditions.append(Run.id < before)
+    if asked.get("ids") is not None:
+        conditions.append(Run.id.in_(asked["ids"]))
+    if asked.get("ended_since") is not None:
+        conditions.append(Run.finished_at >= asked["ended_since"])
     if asked.get("text"):
-        conditions += [Run.id > _oldest_looked_at(Run.id), _holds(Run.reason, asked["text"]) | _holds(Run.error, asked["text"])]
+        above = asked["text_above"] if asked.get("text_above") is not None else _oldest_looked_at(Run.id)
+        conditions += [Run.id > above, _holds(Run.reason, asked["text"]) | _holds(Run.error, asked["text"])]
     return conditions
 
 
@@ -124,7 +147,8 @@ def copies(db: Connection, connector: str, resource: str, record_id: str, limit:
 
 
 def _same(table: Any, asked: Mapping[str, Any], *names: str) -> list[Any]:
-    return [getattr(table, name) == asked[name] for name in names if asked.get(name) is not None]
+    given = [(getattr(table, name), asked[name]) for name in names if asked.get(name) is not None]
+    return [column.in_(value) if isinstance(value, (list, tuple)) else column == value for column, value in given]
 
 
 def _about(asked: Mapping[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from automations.outcomes import Outcome
 from automations.parts import Automation
 from config.logs import about
-from store import approvals, events, flow, imports, timers
+from store import approvals, events, flow, imports, runs, timers
 from workers.beginning import Rings
 from workers.desk import Desk
 from workers.dispatch import Origin, enter
@@ -30,6 +30,18 @@ def after(desk: Desk, db: Connection, rule: Automation | None, row: Any, outcome
     if rule is not None and rule.flow.overlap is not None:
         rings += wake(db, row.id, rule.id)
     return rings + _heard(desk, db, row, outcome)
+
+
+def cancel(db: Connection, run_id: int, reason: str) -> bool:
+    """A person wants it to end: at once when it waits or is parked, before its next step when it runs. False when it has
+    ended already. The relay rings for whoever gets its turn."""
+    if not runs.cancel(db, run_id, reason):
+        return False
+    approvals.end_with_run(db, run_id)
+    row = runs.get(db, run_id)
+    if row is not None and row.state == "cancelled":
+        wake(db, run_id, row.automation)
+    return True
 
 
 def wake(db: Connection, run_id: int, automation: str) -> Rings:

@@ -14,7 +14,7 @@ import dramatiq
 
 from config.errors import LostLease
 from config.logs import about
-from workers import chores, execute, fetch, importing, sorting
+from workers import chores, execute, fetch, importing, operations, sorting
 from workers.broker import queue
 from workers.desk import Desk
 
@@ -26,6 +26,7 @@ ACTORS: dict[str, Callable[[Desk, int], None]] = {
     "run": execute.run,
     "timer": chores.run,
     "import": importing.run,
+    "operation": operations.run,
 }
 
 

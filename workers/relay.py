@@ -18,7 +18,7 @@ from config import failpoints
 from config.logs import about
 from store import beats, deliveries, fetches, leases
 from store.leases import Work
-from store.models import Fetch, Import, Run, Timer
+from store.models import Fetch, Import, Operation, Run, Timer
 from store.session import reading, retrying, writing
 from workers.broker import Bell
 
@@ -28,6 +28,7 @@ BEAT_S = 3.0
 MOST_RINGS = 500
 _ACTORS: tuple[tuple[Work, str, str], ...] = (
     (Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"), (Import, "import", "failed"),
+    (Operation, "operation", "failed"),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ not made again, unless the person says so for this replay.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +79,22 @@ def _steps(run: Going) -> list[str]:
     return told
 
 
-def live(db: Connection, rule: Automation, version_id: int, row: Any, actor: str, *, repeat_effects: bool) -> int | None:
+def heard_by(rule: Automation) -> tuple[set[tuple[str, str]], set[str]]:
+    """The (connector, resource) and the sources that a rule listens to."""
+    heard = {(one.connector, one.resource) for one in rule.triggers if one.kind == "webhook"}
+    return heard, {str(one.kind) for one in rule.triggers} & {"config", "inbound", "run"}
+
+
+def found(
+    db: Connection, rule: Automation, asked: Mapping[str, Any], limit: int, after: int = 0, newest: int | None = None
+) -> list[int]:
+    """The ids of the events that concern the rule and fit, oldest first. `asked` as in `store.replays.found`."""
+    return replays.found(db, rule.id, *heard_by(rule), limit, after, newest, **asked)
+
+
+def live(
+    db: Connection, rule: Automation, version_id: int, row: Any, actor: str, *, repeat_effects: bool, lane: str = "manual"
+) -> int | None:
     """A new run of the rule for a stored event, due now. None when no trigger of it can hear the event."""
     seen = event_of(row._mapping)
     trigger = trigger_of(db, rule, row, seen)
@@ -91,10 +107,10 @@ def live(db: Connection, rule: Automation, version_id: int, row: Any, actor: str
     fetch_id = None
     deleted = row.action == "delete"
     if around is None or (around.after_id is None and not deleted):
-        fetch_id = _fetch(db, rule, row, event_id)
+        fetch_id = _fetch(db, rule, row, event_id, lane)
     values = {
         "event_id": event_id, "automation": rule.id, "version_id": version_id, "trigger": chosen, "stage": rule.stage,
-        "connector": row.connector, "lane": "manual", "fetch_id": fetch_id,
+        "connector": row.connector, "lane": lane, "fetch_id": fetch_id,
         "record_key": record_key(row.connector, row.resource_name, row.resource_id) if row.resource_name else "",
         "before_id": around.before_id if around is not None else None,
         "after_id": around.after_id if around is not None and not deleted else None,
@@ -115,11 +131,11 @@ def _heard(rule: Automation, seen: Event) -> str | None:
     return matches[0].trigger_id if matches else None
 
 
-def _fetch(db: Connection, rule: Automation, row: Any, event_id: int) -> int | None:
+def _fetch(db: Connection, rule: Automation, row: Any, event_id: int, lane: str) -> int | None:
     """No copy is left of then: the record is read as it is now."""
     known = catalogue.resource(row.resource_name)
     if not rule.needs_record or row.source not in OF_PROCORE or known is None:
         return None
     values = {name: getattr(row, name) for name in ("connector", "company_id", "project_id", "parent")}
-    values |= {"resource": known.name, "record_id": row.resource_id, "event_id": event_id, "lane": "manual"}
+    values |= {"resource": known.name, "record_id": row.resource_id, "event_id": event_id, "lane": lane}
     return events.want_fetch(db, values, row.timestamp)

@@ -31,38 +31,38 @@ def found(
     if since is None and state is None and resource is None:
         raise ConfigError("say which events: their ids, or at least one of --since, --state and --resource.")
     with reading(here.engine) as db:
-        rule, _ = _in_force(db, name)
-        moment = timers.clock(db)
-        after = None if since is None else moment - dt.timedelta(seconds=_seconds(since))
-        heard = {(one.connector, one.resource) for one in rule.triggers if one.kind == "webhook"}
-        sources = {one.kind for one in rule.triggers} & {"config", "inbound", "run"}
-        return replays.found(db, name, heard, sources, since=after, state=state, resource=resource, limit=limit)
+        rule, _ = in_force(db, name)
+        after = None if since is None else timers.clock(db) - dt.timedelta(seconds=_seconds(since))
+        asked: dict[str, Any] = {"since": after, "state": state, "resource": resource}
+        count, _newest = replays.count(db, name, *replaying.heard_by(rule), **asked)
+        return replaying.found(db, rule, asked, limit), count
 
 
 def would(here: AtHand, name: str, ids: Sequence[int]) -> list[Would]:
     """What a replay would do, event by event; nothing is called or written. Raises: NotThere."""
     with reading(here.engine) as db:
-        rule, _ = _in_force(db, name)
+        rule, _ = in_force(db, name)
         tables = site_tables(db)
-        return [replaying.would(db, rule, _event(db, id), tables) for id in ids]
+        return [replaying.would(db, rule, event(db, id), tables) for id in ids]
 
 
 def live(here: AtHand, name: str, ids: Sequence[int], *, repeat_effects: bool = False) -> list[tuple[int, int | None]]:
     """(event, run) of each: the run is due now, None when no trigger hears the event. Raises: NotThere, ConfigError."""
     made = []
     with writing(here.engine) as db:
-        rule, version_id = _in_force(db, name)
+        rule, version_id = in_force(db, name)
         if rule.stage == "off":
             raise ConfigError(f"{name} is in stage: off. Write stage: shadow or live.")
         for id in ids:
-            run_id = replaying.live(db, rule, version_id, _event(db, id), here.actor, repeat_effects=repeat_effects)
+            run_id = replaying.live(db, rule, version_id, event(db, id), here.actor, repeat_effects=repeat_effects)
             made.append((id, run_id))
         detail = {"events": [id for id, _ in made][:100], "count": len(made), "repeat_effects": repeat_effects}
         audit.note(db, here.actor, "events replayed", name, detail)
     return made
 
 
-def _in_force(db: Any, name: str) -> tuple[Automation, int]:
+def in_force(db: Any, name: str) -> tuple[Automation, int]:
+    """The automation as it is in force, and its version. Raises: NotThere."""
     active = {one.name: one for one in definitions.active(db)}
     if name not in active:
         mend = did_you_mean(name, active) or ". List them: tieback rules list"
@@ -70,7 +70,8 @@ def _in_force(db: Any, name: str) -> tuple[Automation, int]:
     return definition.reload(active[name].source, active[name].file), active[name].version_id
 
 
-def _event(db: Any, id: int) -> Any:
+def event(db: Any, id: int) -> Any:
+    """One that can be replayed. Raises: NotThere; ConfigError for a replay."""
     row = tracing.event(db, id)
     if row is None:
         raise NotThere(f"there is no event {id}. List them: tieback events list")

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from config.errors import ConfigError
 from console.verbs.at_hand import AtHand, NotThere
-from store import approvals, audit, runs
+from store import audit, runs
 from store.session import writing
 from workers import finishing
 
@@ -27,12 +27,8 @@ def cancel(here: AtHand, id: int, reason: str) -> None:
     """
     with writing(here.engine) as db:
         state = _state(here, db, id)
-        if not runs.cancel(db, id, reason):
+        if not finishing.cancel(db, id, reason):
             raise ConfigError(f"run {id} is {state} already; there is nothing left to cancel.")
-        approvals.end_with_run(db, id)
-        row = runs.get(db, id)
-        if row is not None and row.state == "cancelled":
-            finishing.wake(db, id, row.automation)  # the relay rings for it
         audit.note(db, here.actor, "run cancelled", str(id), {"reason": reason})
 
 

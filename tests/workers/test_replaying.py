@@ -109,7 +109,7 @@ def test_filters_count_first_and_leave_replays_out(site: Any, far: Any) -> None:
         event = happened(one, far)
         live(one, event, repeat=False)
         with reading(one.engine) as db:
-            asked = {"since": None, "state": "ok", "resource": "rfis", "limit": 10}
-            assert replays.found(db, "rule", {("acme", "RFIs")}, (), **asked) == ([event], 1)  # type: ignore[arg-type]
-            assert replays.found(db, "rule", {("acme", "RFIs")}, (), **{**asked, "state": "failed"}) == ([], 0)  # type: ignore[arg-type]
-            assert replays.found(db, "rule", {("acme", "RFIs")}, (), **{**asked, "state": "matched"}) == ([event], 1)  # type: ignore[arg-type]
+            for state, fits in (("ok", [event]), ("failed", []), ("matched", [event])):
+                asked: Any = {"since": None, "state": state, "resource": "rfis"}
+                assert replays.found(db, "rule", {("acme", "RFIs")}, (), 10, **asked) == fits
+                assert replays.count(db, "rule", {("acme", "RFIs")}, (), **asked) == (len(fits), max(fits, default=0))
