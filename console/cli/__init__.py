@@ -29,6 +29,7 @@ COMMANDS = {
     "imports": ("importing:imports", "What was read as a whole, and what is being read."),
     "events": ("events:events", "What the deliveries said, and what became of it."),
     "runs": ("runs:runs", "What automations did, step by step."),
+    "operations": ("operations:operations", "Long work: bulk retries, cancels and replays, back-tests, imports."),
     "rules": ("rules:rules", "Check, test, explain and apply automations."),
     "destinations": ("destinations:destinations", "Where messages and data go."),
     "records": ("records:records", "Our copies of Procore's records."),
