@@ -128,7 +128,12 @@ automations.pause     POST  /automations/<name>/pause                 operator  
 automations.resume    POST  /automations/<name>/resume                operator  whole
 queues.show           GET   /queues                                   viewer    whole
 queues.pause          POST  /queues/<lane>/pause                      operator  whole
+queues.drain          POST  /queues/<lane>/drain                      operator  whole
 queues.resume         POST  /queues/<lane>/resume                     operator  whole
+queues.limit          POST  /queues/<lane>/limit                      operator  whole
+queues.unlimit        POST  /queues/<lane>/unlimit                    operator  whole
+workers.drain         POST  /workers/<name>/drain                     operator  whole
+workers.resume        POST  /workers/<name>/resume                    operator  whole
 data.list             GET   /data                                     viewer    own
 data.table            GET   /data/<name>                              viewer    own
 data.export           GET   /data/<name>/export.csv                   viewer    own
@@ -174,7 +179,13 @@ api.automation_pause  POST  /api/v1/automations/<name>/pause          operator  
 api.automation_resume POST  /api/v1/automations/<name>/resume         operator  whole
 api.queues            GET   /api/v1/queues                            viewer    whole
 api.queue_pause       POST  /api/v1/queues/<lane>/pause               operator  whole
+api.queue_drain       POST  /api/v1/queues/<lane>/drain               operator  whole
 api.queue_resume      POST  /api/v1/queues/<lane>/resume              operator  whole
+api.queue_limit       POST  /api/v1/queues/<lane>/limit               operator  whole
+api.queue_unlimit     POST  /api/v1/queues/<lane>/unlimit             operator  whole
+api.workers           GET   /api/v1/workers                           viewer    whole
+api.worker_drain      POST  /api/v1/workers/<name>/drain              operator  whole
+api.worker_resume     POST  /api/v1/workers/<name>/resume             operator  whole
 api.imports           GET   /api/v1/imports                           viewer    own
 api.repairs           GET   /api/v1/repairs                           viewer    own
 api.audit             GET   /api/v1/audit                             viewer    whole

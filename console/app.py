@@ -74,7 +74,7 @@ def create_app(here: AtHand) -> Console:
         "health.ready": health.readiness,
         "metrics.show": lambda: Response(figures.text(), content_type=CONTENT_TYPE_PLAIN_0_0_4),
     }
-    for endpoint, view in (ours | pages.VIEWS | api.VIEWS).items():
+    for endpoint, view in {**ours, **pages.VIEWS, **api.VIEWS}.items():
         app.serve(endpoint, view)
     _answer_errors(app)
     return app

@@ -15,7 +15,7 @@ from typing import Any
 
 from config import failpoints, logs, settings
 from config.errors import ConfigError, TiebackError
-from console.supervise import listen, take_over, watch_parent
+from console.supervise import RAN_EMPTY, listen, take_over, watch_parent
 
 log = logging.getLogger("tieback.child")
 
@@ -47,6 +47,7 @@ class _Process:
         self._command = command
         self._stop = threading.Event()
         self._orphaned = False
+        self._empty = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told)
 
@@ -59,11 +60,15 @@ class _Process:
         self._orphaned = True
         self._stop.set()
 
+    def _run_empty(self) -> None:
+        self._empty = True
+        self._stop.set()
+
     def run(self) -> int:
         from workers.whole import Whole
 
         parent = os.getppid()
-        whole = Whole(self._settings, self._role)
+        whole = Whole(self._settings, self._role, self._run_empty)
         whole.start()
         close_door = self._serve(whole) if self._role in ("all", "web", "console") else None
         watch_parent(self._lost_supervisor, parent)
@@ -73,7 +78,7 @@ class _Process:
         whole.stop()
         if self._orphaned and self._command:
             take_over(self._command)
-        return 0
+        return RAN_EMPTY if self._empty else 0
 
     def _serve(self, whole: Any) -> Callable[[], None]:
         """Open the door, the console or both; what is returned closes them when everything begun is answered."""

@@ -97,6 +97,14 @@ def number(value: Any) -> str:
     return "–" if value is None else f"{int(value):,}"
 
 
+def size(octets: Any) -> str:
+    """`183 MB`, `2.1 GB`."""
+    if not octets:
+        return "–"
+    mega = float(octets) / 1e6
+    return f"{mega:.0f} MB" if mega < 1000 else f"{mega / 1000:.1f} GB"
+
+
 def error_text(error: Any) -> str:
     """The sentence of an error as the store keeps it."""
     if isinstance(error, Mapping):
@@ -106,5 +114,5 @@ def error_text(error: Any) -> str:
 
 FILTERS = {
     "moment": moment, "ago": ago, "clock": lambda value: moment(value, "clock"), "span": span, "pretty": pretty,
-    "short": short, "number": number, "error_text": error_text,
+    "short": short, "number": number, "size": size, "error_text": error_text,
 }  # fmt: skip

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from config.errors import ConfigError
 from config.logs import about
@@ -26,6 +26,7 @@ log = logging.getLogger("tieback.supervisor")
 
 STOP_S = 30.0
 SETTLED_S = 10.0
+RAN_EMPTY = 3  # a child's exit code: a person let it run empty and wants it gone
 
 
 def listen(bind: tuple[str, int], setting: str) -> socket.socket:
@@ -60,7 +61,7 @@ class _Slot:
     started: float = 0.0
     wait_s: float = 0.0
     again_at: float = 0.0
-    failed_at_once: int = field(default=0)
+    over: bool = False
 
 
 def supervise(roles: list[str], sock: socket.socket | None, command: list[str]) -> int:
@@ -68,7 +69,8 @@ def supervise(roles: list[str], sock: socket.socket | None, command: list[str]) 
 
     `command` is what a single surviving child executes to take our place; empty where a service manager
     restarts us. A child that ends with code 2 at its
-    first start has said what is wrong with the configuration: then we end too, with the same code.
+    first start has said what is wrong with the configuration: then we end too, with the same code. One that a person
+    let run empty is not started again; when all are gone we end as well.
     """
     stop, hurry = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,7 +81,7 @@ def supervise(roles: list[str], sock: socket.socket | None, command: list[str]) 
         while not stop.is_set():
             for slot in slots:
                 code = _look_after(slot, sock, command) or code
-            if code:
+            if code or all(slot.over for slot in slots):
                 break
             stop.wait(0.1)
     finally:
@@ -89,12 +91,18 @@ def supervise(roles: list[str], sock: socket.socket | None, command: list[str]) 
 
 def _look_after(slot: _Slot, sock: socket.socket | None, command: list[str]) -> int:
     """Start or restart the child of this slot when it is time; a code other than 0 ends everything."""
+    if slot.over:
+        return 0
     if slot.process is not None:
         code = slot.process.poll()
         if code is None:
             return 0
         lived_s = time.monotonic() - slot.started
         slot.process = None
+        if code == RAN_EMPTY:
+            slot.over = True
+            log.warning("child.ran_empty", extra=about(role=slot.role, lived_s=round(lived_s, 1)))
+            return 0
         if code == 2 and lived_s < SETTLED_S:
             return 2
         slot.wait_s = 0.0 if lived_s > SETTLED_S else min(5.0, max(0.2, slot.wait_s * 2))

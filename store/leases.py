@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, true, update
 
 from config.errors import LostLease
-from store.lanes import lane_is_open
+from store.lanes import lane_is_open, one_by_one
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.types import now
 
@@ -35,6 +35,7 @@ class Held:
 
 def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnElement[bool]) -> Held | None:
     """Take a due row; None when it is not due, is held, or is finished (then there is nothing to do)."""
+    one_by_one(db, work, id)
     taken = claim_many(db, work, [id], holder, work.run_after <= now(), *conditions)
     return taken[0] if taken else None
 
@@ -157,4 +158,4 @@ def oldest_due_s(db: Connection, work: Work) -> float:
 def _lane_is_open(work: Work) -> ColumnElement[bool]:
     """Our own chores (timers) are no lane's work: hooks are kept in order while a person holds everything else. Nor are
     operations: the runs that they make due wait in lanes of their own."""
-    return true() if work in (Timer, Operation) else lane_is_open(work.lane)
+    return true() if work in (Timer, Operation) else lane_is_open(work)

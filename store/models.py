@@ -9,13 +9,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base as Base
 from store.base import Leased, Text64, Text200
 from store.models_console import Attempt as Attempt
 from store.models_console import Cause as Cause
+from store.models_console import Drain as Drain
+from store.models_console import Limit as Limit
 from store.models_console import Pause as Pause
 from store.models_console import Session as Session
 from store.models_console import User as User
@@ -116,6 +118,7 @@ class Fetch(Leased, Base):
     event_id: Mapped[int] = mapped_column(ForeignKey("tieback_events.id"))
     newest: Mapped[dt.datetime]  # the youngest event that waits for it
     reread: Mapped[int] = mapped_column(Integer, default=0)
+    through: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its run
     reason: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     finished_at: Mapped[dt.datetime | None]
@@ -171,6 +174,8 @@ class Automation(Base):
     version_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_versions.id"))
     state: Mapped[str] = mapped_column(Text64, default="active")  # active | paused | removed
     broken: Mapped[str | None]  # the message of a file that does not load; the version above keeps running
+    held: Mapped[dict[str, Any] | None]  # by, reason, at: a person's choice of the version, which the file does not change
+    offered_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_versions.id"))  # what the file says meanwhile
     updated_at: Mapped[dt.datetime] = mapped_column(default=now(), onupdate=now())
 
 
@@ -221,6 +226,7 @@ class Run(Leased, Base):
     entered_at: Mapped[dt.datetime | None]  # when the flow let it go on
     digest_until: Mapped[dt.datetime | None]
     cancel_asked: Mapped[str | None]  # why it should end before its next step
+    through: Mapped[bool] = mapped_column(default=False, server_default=false())  # a person tests it through a pause
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

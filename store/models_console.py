@@ -57,13 +57,39 @@ class Attempt(Base):
 
 
 class Pause(Base):
-    """A lane whose work waits, since a person said so. It ends by itself at `until`, where that is given."""
+    """A lane whose work waits, since a person said so. It ends by itself at `until`, where that is given.
+
+    `kind` pause holds everything, drain only what came after `created_at`: what was there before is still done.
+    """
 
     __tablename__ = "tieback_pauses"
     lane: Mapped[str] = mapped_column(Text64, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text64, default="pause", server_default="pause")
     reason: Mapped[str]
     by: Mapped[str] = mapped_column(Text200)
     until: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Limit(Base):
+    """At most so many runs and imports of a lane at once, in all processes together."""
+
+    __tablename__ = "tieback_limits"
+    lane: Mapped[str] = mapped_column(Text64, primary_key=True)
+    most: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str]
+    by: Mapped[str] = mapped_column(Text200)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Drain(Base):
+    """A worker process that takes nothing new, since a person said so. With `ends` it ends when it holds nothing."""
+
+    __tablename__ = "tieback_drains"
+    holder: Mapped[str] = mapped_column(Text200, primary_key=True)
+    reason: Mapped[str]
+    by: Mapped[str] = mapped_column(Text200)
+    ends: Mapped[bool]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert as plain_insert
 
 from store import fetches, imports
 from store.events import insert
-from store.models import Effect, Run, Step
+from store.models import Effect, Fetch, Run, Step
 from store.types import now
 
 AGAIN = ("failed", "parked", "cancelled")
@@ -160,3 +160,17 @@ def cancel_unbegun(db: Connection, ids: Collection[int], reason: str) -> set[int
     unbegun = (Run.id.in_(ids), Run.state == "waiting", Run.fence == 0)
     ended = update(Run).where(*unbegun).values(state="cancelled", reason=reason, finished_at=now(), run_after=None)
     return set(db.scalars(ended.returning(Run.id)))
+
+
+def through(db: Connection, id: int, put_off: str) -> bool:
+    """Let a waiting run, and the read it waits for, pass while its lane or connector is paused. False when it does not wait.
+
+    `put_off` is the reason of one that looks again later only because of the pause.
+    """
+    again = case((Run.reason == put_off, now()), else_=Run.run_after)
+    waits = (Run.id == id, Run.state == "waiting")
+    fetch_id = db.scalar(select(Run.fetch_id).where(*waits))
+    if fetch_id is not None:
+        due = {"through": True, "run_after": case((Fetch.reason == put_off, now()), else_=Fetch.run_after), "rung_at": None}
+        db.execute(update(Fetch).where(Fetch.id == fetch_id, Fetch.state == "waiting").values(due))
+    return db.execute(update(Run).where(*waits).values(through=True, run_after=again, rung_at=None)).rowcount == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -10,6 +10,7 @@ from config.secrets import Box
 from config.settings import Settings
 from workers.broker import Bell
 from workers.keeper import Keeper
+from workers.load import Load
 from workers.loaded import Loaded
 from workers.ports import CallLog
 
@@ -27,3 +28,4 @@ class Desk:
     call_log: CallLog
     loaded: Loaded
     settle_s: float = 0.0
+    load: Load = field(default_factory=lambda: Load(1))

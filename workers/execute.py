@@ -16,7 +16,7 @@ from config import failpoints
 from config.errors import ConfigError, Permanent, Withheld
 from config.logs import about
 from connectors import catalogue
-from store import events, flow, leases, records, runs, timers
+from store import events, flow, lanes, leases, records, runs, timers
 from store.leases import Held
 from store.models import Run
 from store.session import reading, retrying, writing
@@ -41,7 +41,7 @@ def run(desk: Desk, run_id: int) -> None:
     if held is None:
         return
     failpoints.hit("run.claimed")
-    if desk.loaded.paused(row.connector):
+    if desk.loaded.paused(row.connector) and not row.through:
         put_aside_while_paused(desk, held, row.connector)
         return
     desk.call_log.take()
@@ -154,6 +154,7 @@ def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJour
         else:
             leases.finish(db, held, outcome.state, **values)
             rings = finishing.after(desk, db, rule, row, outcome)
+        rings += [("run", id, row.lane) for id in lanes.next_in_line(db, Run, row.lane)]
     desk.call_log.take()
     failpoints.hit("run.finished")
     ring(desk, [*journal.rings, *rings])

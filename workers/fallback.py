@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import dramatiq
@@ -49,8 +49,8 @@ class _Hands:
         self._pool.shutdown(wait=True)
 
 
-def run(desk: Desk, broker: dramatiq.Broker, stop: threading.Event) -> None:
-    """Watch the broker until `stop`; work without it while it is silent."""
+def run(desk: Desk, broker: dramatiq.Broker, stop: threading.Event, drained: Callable[[], bool]) -> None:
+    """Watch the broker until `stop`; work without it while it is silent, unless this process is `drained`."""
     silent = 0
     hands: _Hands | None = None
     while not stop.wait(LOOK_S):
@@ -63,7 +63,7 @@ def run(desk: Desk, broker: dramatiq.Broker, stop: threading.Event) -> None:
             log.warning("broker.back")
             hands.rest()
             hands = None
-        if hands is not None:
+        if hands is not None and not drained():
             _look(desk, hands)
     if hands is not None:
         hands.rest()

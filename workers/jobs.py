@@ -48,7 +48,8 @@ def _each(name: str, job: Callable[[Desk, int], None], desk: Desk) -> Callable[[
 def one(name: str, job: Callable[[Desk, int], None], desk: Desk, id: int) -> None:
     """One piece of work; whatever goes wrong in it must not stop the next one, and the relay brings it again."""
     try:
-        job(desk, id)
+        with desk.load.working():
+            job(desk, id)
     except LostLease as error:
         log.info("lease.lost", extra=about(actor=name, id=id, error=error))
     except Exception:

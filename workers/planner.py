@@ -57,7 +57,7 @@ def take(desk: Desk, db: Connection, fetch_id: int) -> Batch | None:
         return None
     row = fetches.get(db, fetch_id)
     desk.loaded.fresh(db)
-    if desk.loaded.paused(row.connector):
+    if desk.loaded.paused(row.connector) and not row.through:
         fetches.put_back(db, held, row, LOOK_AGAIN_S, counts=False, reason=paused_reason(row.connector))
         return None
     shut, probes = unavailable.look(db, row.connector, row.project_id, row.resource)

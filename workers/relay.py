@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from config import failpoints
 from config.logs import about
-from store import beats, deliveries, fetches, leases
+from store import beats, deliveries, drains, fetches, leases
 from store.leases import Work
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.session import reading, retrying, writing
@@ -112,16 +112,13 @@ class Relay:
             self._doorbell.ring(actor, [id], lane)
 
     def _beat(self) -> None:
-        beat(self._engine, self._holder, "relay")
+        """Say that this process lives."""
+        with writing(self._engine) as db:
+            beats.beat(db, f"relay:{self._holder}", "relay", {"memory_bytes": memory_bytes()})
+            drains.forget_gone(db)
 
 
-def beat(engine: Engine, holder: str, role: str) -> None:
-    """Say that this process lives."""
-    with writing(engine) as db:
-        beats.beat(db, f"{role}:{holder}", role, {"memory_bytes": _memory_bytes()})
-
-
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
     """What this process has in memory now; 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()

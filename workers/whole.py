@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 import dramatiq
 
@@ -17,9 +18,11 @@ from workers import fallback, jobs, repair, site, watchman
 from workers.broker import Doorbell, backlog, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
+from workers.load import Load
 from workers.loaded import Loaded
 from workers.ports import CallLog
-from workers.relay import BEAT_S, Relay, beat
+from workers.relay import Relay
+from workers.station import Station
 
 log = logging.getLogger("tieback.whole")
 
@@ -32,12 +35,14 @@ SETTLE_S = 0.25
 class Whole:
     """A process of `role` `all`, `web`, `worker` or `relay`. `start` returns when it works; `stop` when it holds nothing.
 
+    `end` is called when a person has let a worker run empty, and wants its process gone.
     Raises (from `start`): ConfigError for what a person must mend first.
     """
 
-    def __init__(self, settings: Settings, role: str):
+    def __init__(self, settings: Settings, role: str, end: Callable[[], None] = lambda: None):
         self.settings = settings
         self.role = role
+        self._end = end
         self.holder = new_holder()
         self.box = Box(settings.secret_keys)
         self.engine = open_engine(settings, pool_size=settings.worker_threads + 6)
@@ -69,7 +74,10 @@ class Whole:
         call_log = CallLog()
         loaded = Loaded(self.engine, self.box, self.settings, call_log)
         self._quota = loaded.quota
-        return Desk(self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded, SETTLE_S)
+        return Desk(
+            self.settings, self.engine, self.box, self.doorbell, self._keeper, self.holder, call_log, loaded, SETTLE_S,
+            Load(self.settings.worker_threads),
+        )  # fmt: skip
 
     def _start_worker(self, desk: Desk) -> None:
         jobs.register(self.broker, desk)
@@ -77,9 +85,10 @@ class Whole:
         self._worker.queue_prefetch = self.settings.worker_threads
         self._worker.delay_prefetch = 1
         self._worker.start()
-        self._thread("worker-beat", self._beat_worker)
+        station = Station(self.engine, self.holder, self.role, self._worker, desk.load, self._end)
+        self._thread("station", lambda: station.run(self._stop))
         if not self.settings.embedded:
-            self._thread("fallback", lambda: fallback.run(desk, self.broker, self._stop))
+            self._thread("fallback", lambda: fallback.run(desk, self.broker, self._stop, lambda: station.drained))
 
     def _start_relay(self) -> None:
         embedded = self.settings.embedded
@@ -88,15 +97,6 @@ class Whole:
         relay.also(SITE_LOOK_S, lambda: site.look(self.engine, self.box, self.settings))
         relay.also(repair.AT_START, lambda: repair.at_start(self.engine))
         self._thread("relay", lambda: relay.run(self._stop))
-
-    def _beat_worker(self) -> None:
-        while True:
-            try:
-                beat(self.engine, self.holder, "worker")
-            except Exception:
-                log.exception("beat.failed")
-            if self._stop.wait(BEAT_S):
-                return
 
     def _thread(self, name: str, work: object) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)  # type: ignore[arg-type]

@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-from console.api.views import VIEWS as VIEWS
+from collections.abc import Callable, Mapping
+
+from flask import Response
+
+from console.api import table
+from console.api.answering import given
+from console.api.openapi import document
+
+VIEWS: Mapping[str, Callable[..., Response]] = {**table.VIEWS, "api.openapi": lambda: given(document())}

@@ -27,13 +27,12 @@ class WithReason(Wish):
     reason: Reason = ""
 
 
-class PauseLane(Wish):
-    reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it paused.")]
-    hours: Annotated[float, Field(gt=0, le=336, description="It ends by itself after so many hours.")] | None = None
-
-
 class PauseAutomation(Wish):
     reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it paused.")]
+
+
+class Retry(Wish):
+    through: Annotated[bool, Field(description="Also while its lane or connector is paused, and a waiting one: a test.")] = False
 
 
 class Settle(Wish):
@@ -128,15 +127,6 @@ class Automation(Given):
     state: str
     stage: str | None
     version: str | None
-
-
-class Lane(Given):
-    lane: str
-    waiting: int
-    running: int
-    due: int
-    oldest: Moment
-    pause: dict[str, Any] | None
 
 
 class Import(Given):
@@ -234,7 +224,7 @@ DESCRIBED: Mapping[str, Described] = {
         **_ABOUT, **_RECORD, "automation": "Only of this automation.", "lane": "Only of this lane.",
         "text": "Only with these words in error or reason."}),
     "api.run": Described("One run with its whole story", Run),
-    "api.run_retry": Described("Try a failed, parked or cancelled run again", Done, takes=Nothing),
+    "api.run_retry": Described("Try a failed, parked or cancelled run again", Done, takes=Retry),
     "api.run_cancel": Described("End a waiting or parked run", Done, takes=WithReason),
     "api.events": Described("Events, newest first", Event, True, query={
         **_ABOUT, **_RECORD, "source": "Only from this source.", "text": "Only with these words in what was sent."}),
@@ -258,9 +248,6 @@ DESCRIBED: Mapping[str, Described] = {
     "api.automations": Described("Automations with the version in force", Automation, True),
     "api.automation_pause": Described("Pause an automation", Done, takes=PauseAutomation),
     "api.automation_resume": Described("Resume an automation", Done, takes=Nothing),
-    "api.queues": Described("The lanes of work", Lane, True),
-    "api.queue_pause": Described("Pause a lane", Done, takes=PauseLane),
-    "api.queue_resume": Described("Resume a lane", Done, takes=Nothing),
     "api.imports": Described("Imports, newest first", Import, True, query=_ABOUT),
     "api.repairs": Described("Looks for what webhooks missed, newest first", Repair, True, query={
         "connector": _ABOUT["connector"]}),

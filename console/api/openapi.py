@@ -10,7 +10,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from console.access import SCOPES, TABLE, Access
-from console.api.described import DESCRIBED, Described
+from console.api.described import Described
+from console.api.table import DESCRIBED
 
 Json = dict[str, Any]
 _PART = re.compile(r"<(?:(\w+):)?(\w+)>")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-from flask import Response, request
-from pydantic import ValidationError
+from flask import Response
 
-from config.hiding import scrub
+from console.api import answering
+from console.api.answering import cursor_asked, given, limit_asked, paged, whole, wish
 from console.api.described import (
     DESCRIBED,
     Acknowledge,
@@ -17,14 +16,10 @@ from console.api.described import (
     Hold,
     Nothing,
     PauseAutomation,
-    PauseLane,
+    Retry,
     Settle,
-    Wish,
     WithReason,
 )
-from console.api.openapi import document
-from console.cli.output import as_json_value
-from console.faults import Fault
 from console.pages.parts import here
 from console.verbs import (
     alerting,
@@ -32,7 +27,6 @@ from console.verbs import (
     auditing,
     connected,
     failing,
-    holding,
     importing,
     looking,
     overviewing,
@@ -45,74 +39,17 @@ from console.verbs import (
     switching,
 )
 
-W = TypeVar("W", bound=Wish)
 Json = dict[str, Any]
-MOST = 200
-
-
-def given(value: Any) -> Response:
-    return Response(scrub(json.dumps(as_json_value(value), ensure_ascii=False)), content_type="application/json")
-
-
-def wish(model: type[W]) -> W:
-    """The body that was sent, checked; an empty one has no field. Raises: Fault naming the fields."""
-    raw = request.get_data()
-    if raw and request.mimetype != "application/json":
-        raise Fault("not-acceptable")
-    try:
-        return model.model_validate_json(raw or b"{}")
-    except ValidationError as error:
-        fields = [{"field": ".".join(map(str, one["loc"])) or "body", "message": one["msg"]} for one in error.errors()]
-        raise Fault("unfit", fields=fields) from None
 
 
 def asked(endpoint: str) -> Json:
-    """The filters that were given. Raises: Fault for one that this route does not have."""
-    said = DESCRIBED[endpoint]
-    known = {*said.query, *(("limit", "cursor") if said.listed else ())}
-    strange = [{"field": name, "message": "there is no such parameter"} for name in request.args if name not in known]
-    if strange:
-        raise Fault("unfit", fields=strange)
-    found: Json = {name: request.args[name][:400] for name in said.query if request.args.get(name) and name != "since"}
-    if "since" in said.query and request.args.get("since"):
-        found["hours"] = looking.hours(request.args["since"])
-    return found
-
-
-def _number(name: str, usual: int | None, most: int) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return usual
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 1 <= int(text) <= most):
-        raise Fault("unfit", fields=[{"field": name, "message": f"a whole number from 1 to {most}"}])
-    return int(text)
-
-
-def _limit() -> int:
-    return _number("limit", 50, MOST) or 50
-
-
-def _cursor() -> int | None:
-    return _number("cursor", None, 10**18 - 1)
-
-
-def paged(rows: list[Json], limit: int) -> Response:
-    """Rows of which one more than a page was asked for."""
-    shown = rows[:limit]
-    return given({"items": shown, "next": str(shown[-1]["id"]) if len(rows) > limit else None})
-
-
-def whole(rows: Iterable[Any]) -> Response:
-    """Lists that are short: the cursor is how many were given so far."""
-    rows, limit, start = list(rows), _limit(), _cursor() or 0
-    end = start + limit
-    return given({"items": rows[start:end], "next": str(end) if end < len(rows) else None})
+    return answering.asked(DESCRIBED[endpoint])
 
 
 def _listing(endpoint: str, find: Callable[..., list[Json]]) -> Callable[[], Response]:
     def view() -> Response:
-        filters, limit = asked(endpoint), _limit()
-        return paged(find(here(), limit + 1, _cursor(), **filters), limit)
+        filters, limit = asked(endpoint), limit_asked()
+        return paged(find(here(), limit + 1, cursor_asked(), **filters), limit)
 
     return view
 
@@ -128,8 +65,7 @@ def run(id: int) -> Response:
 
 
 def run_retry(id: int) -> Response:
-    wish(Nothing)
-    running.retry(here(), id)
+    running.retry(here(), id, through=wish(Retry).through)
     return given({"done": True, "run": id})
 
 
@@ -217,23 +153,6 @@ def automation_resume(name: str) -> Response:
     return given({"done": True, "automation": name})
 
 
-def queues() -> Response:
-    asked("api.queues")
-    return whole(holding.lanes(here()))
-
-
-def queue_pause(lane: str) -> Response:
-    wanted = wish(PauseLane)
-    holding.pause_lane(here(), lane, wanted.reason, wanted.hours)
-    return given({"done": True, "lane": lane})
-
-
-def queue_resume(lane: str) -> Response:
-    wish(Nothing)
-    holding.resume_lane(here(), lane)
-    return given({"done": True, "lane": lane})
-
-
 def imports() -> Response:
     filters = asked("api.imports")
     return whole(importing.listed(here(), 1000, filters.get("connector"), filters.get("state")))
@@ -246,12 +165,8 @@ def repairs() -> Response:
     return whole(repairing.listed(here(), name, 1000))
 
 
-def openapi() -> Response:
-    return given(document())
-
-
 VIEWS: dict[str, Callable[..., Response]] = {
-    "api.openapi": openapi, "api.overview": overview, "api.runs": _listing("api.runs", looking.runs), "api.run": run,
+    "api.overview": overview, "api.runs": _listing("api.runs", looking.runs), "api.run": run,
     "api.run_retry": run_retry, "api.run_cancel": run_cancel, "api.events": _listing("api.events", looking.events),
     "api.event": event, "api.deliveries": _listing("api.deliveries", looking.deliveries), "api.failures": failures,
     "api.effects": _listing("api.effects", looking.effects), "api.approvals": _listing("api.approvals", approving.listed),
@@ -260,6 +175,6 @@ VIEWS: dict[str, Callable[..., Response]] = {
     "api.connectors": connectors,
     "api.connector": connector, "api.connector_pause": connector_pause, "api.connector_resume": connector_resume,
     "api.automations": automations, "api.automation_pause": automation_pause, "api.automation_resume": automation_resume,
-    "api.queues": queues, "api.queue_pause": queue_pause, "api.queue_resume": queue_resume, "api.imports": imports,
+    "api.imports": imports,
     "api.repairs": repairs, "api.audit": _listing("api.audit", auditing.found),
 }  # fmt: skip

@@ -35,6 +35,7 @@ COMMANDS = {
     "records": ("records:records", "Our copies of Procore's records."),
     "effects": ("effects:effects", "The ledger of changes in the outside world."),
     "queue": ("queue:queue", "Work that waits."),
+    "workers": ("workers:workers", "The processes that do the work."),
     "failures": ("failures:failures", "What failed within a week, by cause."),
     "approvals": ("approvals:approvals", "Questions that runs put to people."),
     "alerts": ("alerts:alerts", "What is not as it should be."),

@@ -12,7 +12,15 @@ from console.verbs import holding, showing, switching
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {"WORK": "work", "LANE": "lane", "STATE": "state", "COUNT": "count"}
-OF_LANES = {"LANE": "lane", "OLDEST DUE": "oldest", "DUE": "due", "WAITING": "waiting", "RUNNING": "running", "PAUSED": "why"}
+OF_LANES = {
+    "LANE": "lane",
+    "OLDEST DUE": "oldest",
+    "DUE": "due",
+    "WAITING": "waiting",
+    "RUNNING": "running",
+    "AT MOST": "most",
+    "PAUSED": "why",
+}
 
 queue = Family(name="queue", help="Work that waits.")
 lane_argument = click.argument("lane", required=False, type=click.Choice(LANES))
@@ -33,11 +41,15 @@ def lanes(limit: int, as_json: bool) -> None:
     """List the lanes, the most urgent first: since when the oldest work is due, and who paused one."""
     with at_hand() as here:
         rows = holding.lanes(here)[:limit]
-    listing(rows if as_json else [{**row, "why": _why(row["pause"])} for row in rows], OF_LANES, as_json=as_json, empty="")
+    told = rows if as_json else [{**row, "why": _why(row["pause"]), "most": (row["limit"] or {}).get("most")} for row in rows]
+    listing(told, OF_LANES, as_json=as_json, empty="")
 
 
 def _why(pause: dict[str, object] | None) -> str:
-    return f"by {pause['by']}: {pause['reason']}" if pause else ""
+    if not pause:
+        return ""
+    drained = f"runs empty, {pause['left']} left, " if pause["kind"] == "drain" else ""
+    return f"{drained}by {pause['by']}: {pause['reason']}"
 
 
 effects_option = click.option("--effects", is_flag=True, help="Every change outside: Procore, destinations, messages.")
@@ -65,6 +77,34 @@ def pause(lane: str | None, effects: bool, reason: str, hours: float | None) -> 
             return
         holding.pause_lane(here, lane, reason, hours)
     say(f"{lane}: paused" + (f" for {hours:g} h" if hours else f". To let it go on: tieback queue resume {lane}"))
+
+
+named_lane = click.argument("lane", type=click.Choice(LANES))
+
+
+@queue.command()
+@named_lane
+@click.option("--reason", required=True, help="Why, for those who find it drained.")
+@click.option("--hours", type=click.FloatRange(0, 336, min_open=True), help="It goes on by itself after so many hours.")
+def drain(lane: str, reason: str, hours: float | None) -> None:
+    """Let a lane run empty: what is in it now is done, what comes from now on is kept and waits."""
+    with at_hand() as here:
+        holding.drain_lane(here, lane, reason, hours)
+    say(f"{lane}: runs empty. Watch it: tieback queue lanes. To let it go on: tieback queue resume {lane}")
+
+
+@queue.command()
+@named_lane
+@click.argument("most", type=click.IntRange(1, holding.MOST_AT_ONCE), required=False)
+@click.option("--lift", is_flag=True, help="As many as there are threads.")
+@click.option("--reason", default="", help="Why, for those who wonder at a slow lane.")
+def limit(lane: str, most: int | None, lift: bool, reason: str) -> None:
+    """Let at most MOST runs and imports of a lane work at once, in all workers, from now on."""
+    if (most is None) != lift:
+        raise click.UsageError("say how many at once, or --lift.")
+    with at_hand() as here:
+        holding.limit_lane(here, lane, most, reason)
+    say(f"{lane}: no limit" if most is None else f"{lane}: at most {most} at once. To lift it: tieback queue limit {lane} --lift")
 
 
 @queue.command()

@@ -61,12 +61,15 @@ def start(automation: str, record: str | None, project: str | None) -> None:
 
 @runs.command()
 @ids_argument
-def retry(ids: tuple[int, ...]) -> None:
+@click.option(
+    "--through", is_flag=True, help="Also while its lane or connector is paused: to test one. A waiting run will do too."
+)
+def retry(ids: tuple[int, ...], through: bool) -> None:
     """Try failed, parked or cancelled runs again. Steps that succeeded are not repeated."""
     with at_hand() as here:
         for id in ids:
-            running.retry(here, id)
-            say(f"run {id}: due again")
+            running.retry(here, id, through=through)
+            say(f"run {id}: goes on, through a pause as well" if through else f"run {id}: due again")
 
 
 @runs.command()

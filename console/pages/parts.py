@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.errors import TiebackError
+from config.errors import ConfigError, TiebackError
 from console.access import Identity
 from console.guard import own_page
 from console.verbs import standing as standing_verbs
@@ -32,6 +32,15 @@ def me() -> Identity:
 def field(name: str, most: int = 4000) -> str:
     """A field of the form, without the space around it."""
     return request.form.get(name, "")[:most].strip()
+
+
+def hours() -> float | None:
+    """How long a pause lasts; None: until somebody resumes it. Raises: ConfigError for what is no number."""
+    text = field("hours", 8)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ConfigError(f'hours: "{text}" is no number. Write such as 4, or nothing.') from None
 
 
 class Typed(dict[str, Any]):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 HEIGHT = 92
+SKIPPED = "skipped"
 Dict = dict[str, Any]
 
 
@@ -42,16 +43,30 @@ def gauge(left: int, limit: int) -> Dict:
     return {"part": round(min(100.0, max(0.0, part)), 1), "low": part < 10}
 
 
+def spark(parts: Sequence[int]) -> str:
+    """The points of a polyline in a box of 100 by 20 for values from 0 to 100, the newest at the right."""
+    if len(parts) < 2:
+        return ""
+    step = 100 / (len(parts) - 1)
+    return " ".join(f"{number * step:.1f},{19 - 18 * part / 100:.1f}" for number, part in enumerate(parts))
+
+
 def waterfall(
     began: dt.datetime | None, ended: dt.datetime | None, parts: Sequence[tuple[dt.datetime, float, str]]
 ) -> list[Dict]:
-    """Bars of (when it ended, milliseconds it took, kind) within the whole time, each at least visible."""
+    """Bars of (when it ended, milliseconds it took, kind) within the whole time, each at least visible.
+
+    What was skipped took no time and has none: its row is written when the run ends, which says nothing.
+    """
     if began is None or not parts:
         return [{"x": 0.0, "width": 0.0, "kind": kind} for _, _, kind in parts]
     last = max([end for end, _, _ in parts] + ([ended] if ended else []))
     whole = max(0.001, (last - began).total_seconds())
     drawn = []
     for end, took_ms, kind in parts:
+        if kind == SKIPPED:
+            drawn.append({"x": 0.0, "width": 0.0, "kind": kind})
+            continue
         start = max(0.0, (end - began).total_seconds() - took_ms / 1000)
         x = min(99.0, 100 * start / whole)
         drawn.append({"x": round(x, 2), "width": round(min(100 - x, max(1.0, took_ms / 10 / whole)), 2), "kind": kind})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import done, field, here, refused
-from console.verbs import holding, switching
+from console.pages import plots
+from console.pages.parts import done, field, here, hours, refused
+from console.verbs import holding, switching, working
 from console.verbs.at_hand import NotThere
 
 PAGE = "/queues"
@@ -17,9 +21,15 @@ def show() -> str:
     return render_template(
         "queues/show.html",
         lanes=holding.lanes(here()),
-        processes=holding.processes(here()),
+        processes=[drawn(one) for one in working.processes(here())],
         changes=switching.effects_paused(here()),
     )
+
+
+def drawn(one: dict[str, Any]) -> dict[str, Any]:
+    """With the line of how busy a worker was, and that in words."""
+    usage = one.get("usage") or []
+    return {**one, "line": plots.spark(usage), "mean": round(sum(usage) / len(usage)) if usage else None}
 
 
 def hold() -> BaseResponse:
@@ -39,24 +49,52 @@ def let_go() -> BaseResponse:
 
 
 def pause(lane: str) -> BaseResponse:
-    hours = field("hours", 6)
-    try:
-        holding.pause_lane(here(), lane, field("reason", 500), float(hours) if hours.isdigit() else None)
-    except NotThere:
-        raise
-    except ConfigError as error:
-        return refused(PAGE, error)
-    return done(PAGE, f"The lane {lane} is paused. What is being done ends; nothing new is taken.")
+    told = f"The lane {lane} is paused. What is being done ends; nothing new is taken."
+    return _tried(lambda: holding.pause_lane(here(), lane, field("reason", 500), hours()), told)
+
+
+def drain(lane: str) -> BaseResponse:
+    told = f"The lane {lane} runs empty: what is in it is done, what comes from now on waits."
+    return _tried(lambda: holding.drain_lane(here(), lane, field("reason", 500), hours()), told)
 
 
 def resume(lane: str) -> BaseResponse:
+    return _tried(lambda: holding.resume_lane(here(), lane), f"The lane {lane} goes on.")
+
+
+def limit(lane: str) -> BaseResponse:
+    most = field("most", 6)
+    told = f"At most {most} runs and imports of the lane {lane} work at once. What is being done ends first."
+    number = int(most) if most.isascii() and most.isdigit() else 0
+    return _tried(lambda: holding.limit_lane(here(), lane, number, field("reason", 500)), told)
+
+
+def unlimit(lane: str) -> BaseResponse:
+    return _tried(lambda: holding.limit_lane(here(), lane, None, ""), f"The lane {lane} has no limit any more.")
+
+
+def drain_worker(name: str) -> BaseResponse:
+    ends = field("ends", 3) == "yes"
+    told = f"{name} takes nothing new and finishes what it has" + ("; then its process ends." if ends else ".")
+    return _tried(lambda: working.drain(here(), name, field("reason", 500), ends=ends), told)
+
+
+def resume_worker(name: str) -> BaseResponse:
+    return _tried(lambda: working.resume(here(), name), f"{name} takes work again within seconds.")
+
+
+def _tried(what: Callable[[], object], sentence: str) -> BaseResponse:
     try:
-        holding.resume_lane(here(), lane)
+        what()
     except NotThere:
         raise
     except ConfigError as error:
         return refused(PAGE, error)
-    return done(PAGE, f"The lane {lane} goes on.")
+    return done(PAGE, sentence)
 
 
-VIEWS = {"queues.show": show, "queues.pause": pause, "queues.resume": resume, "changes.hold": hold, "changes.resume": let_go}
+VIEWS = {
+    "queues.show": show, "queues.pause": pause, "queues.drain": drain, "queues.resume": resume, "queues.limit": limit,
+    "queues.unlimit": unlimit, "workers.drain": drain_worker, "workers.resume": resume_worker, "changes.hold": hold,
+    "changes.resume": let_go,
+}  # fmt: skip

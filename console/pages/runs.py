@@ -12,14 +12,14 @@ from config.errors import ConfigError
 from console.pages import plots
 from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
 from console.verbs import bulk as bulk_verbs
-from console.verbs import looking, running, showing
+from console.verbs import holding, looking, running, showing
 from console.verbs.at_hand import NotThere
 
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 LANES = ("webhook", "manual", "schedule", "backfill")
 SPANS = ("1h", "6h", "24h", "7d", "30d")
 FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "text")
-KINDS = {"ok": "good", "failed": "bad", "uncertain": "warn", "waiting": "other", "skipped": "other"}
+KINDS = {"ok": "good", "failed": "bad", "uncertain": "warn", "waiting": "other", "skipped": plots.SKIPPED}
 
 
 def list_() -> str:
@@ -72,6 +72,7 @@ def show(id: int) -> str:
         steps=attempts,
         calls=found["calls"],
         title=looking.title((found["copies"]["after"] or {}).get("body")),
+        held=holding.what_holds(here(), found["lane"], found["connector"]),
     )
 
 
@@ -85,12 +86,15 @@ def _attempts(steps: list[dict[str, Any]], falls: list[dict[str, Any]]) -> list[
 
 
 def retry(id: int) -> BaseResponse:
+    through = field("through", 3) == "yes"
     try:
-        running.retry(here(), id)
+        running.retry(here(), id, through=through)
     except NotThere:
         raise
     except ConfigError as error:
         return refused(f"/runs/{id}", error)
+    if through:
+        return done(f"/runs/{id}", f"Run {id} goes on through the pause; everything else of it waits.")
     return done(f"/runs/{id}", f"Run {id} is due again. Steps that succeeded are not repeated.")
 
 

@@ -1,4 +1,7 @@
-"""Holding a lane of work back, with a reason and an end. `switching` holds one automation, or every change outside."""
+"""Holding a lane of work back, with a reason and an end, or how much of it runs at once.
+
+`switching` holds one automation or every change outside, `connected` a connector, `working` a worker.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,23 @@ from config.problems import did_you_mean
 from connectors.quota_state import LANES
 from console.verbs import overviewing
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, beats, board, pauses
+from store import audit, board, connectors, pauses
 from store.session import reading, writing
 
 Dict = dict[str, Any]
 LONGEST_H = 24 * 14
+MOST_AT_ONCE = 1000
 
 
 def lanes(here: AtHand) -> list[Dict]:
-    """Every lane with what waits in it, what runs, and its pause."""
+    """Every lane with what waits in it, what runs, its pause and its limit; of one that is drained also what is `left`."""
     with reading(here.engine) as db:
-        found, paused = board.lanes(db), {row.lane: dict(row._mapping) for row in pauses.every(db)}
-        return [overviewing.lane(name, found.get(name), paused.get(name)) for name in LANES]
-
-
-def processes(here: AtHand) -> list[Dict]:
-    with reading(here.engine) as db:
-        return [overviewing.worker(row) for row in beats.alive(db)]
+        found, limits = board.lanes(db), pauses.limits(db)
+        paused = {row.lane: dict(row._mapping) for row in pauses.every(db)}
+        for lane, pause in paused.items():
+            if pause["kind"] == "drain":
+                pause["left"] = pauses.left_to_drain(db, lane)
+        return [overviewing.lane(name, found.get(name), paused.get(name), limits.get(name)) for name in LANES]
 
 
 def pause_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> None:
@@ -34,17 +37,68 @@ def pause_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> Non
 
     Raises: ConfigError for an unknown lane, no reason, or a time that does not fit.
     """
+    _hold(here, lane, reason, hours, "pause", "lane paused")
+
+
+def drain_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> None:
+    """What is in the lane now is still done; what comes from now on waits until it is resumed. Raises: as `pause_lane`."""
+    _hold(here, lane, reason, hours, "drain", "lane drained")
+
+
+def _hold(here: AtHand, lane: str, reason: str, hours: float | None, kind: str, verb: str) -> None:
     _lane(lane)
-    if not reason.strip():
-        raise ConfigError("say why: whoever finds the lane paused must know whether they may resume it.")
-    if hours is not None and not 0 < hours <= LONGEST_H:
-        raise ConfigError(f"the pause ends after 1 to {LONGEST_H} hours, or by hand. Write a number of hours, or leave it out.")
+    why = said_why(reason, "the lane")
     with writing(here.engine) as db:
-        until = None if hours is None else board.clock(db) + dt.timedelta(hours=hours)
-        pauses.put(db, lane, reason.strip()[:500], here.actor, until)
-        audit.note(
-            db, here.actor, "lane paused", lane, {"reason": reason.strip()[:500], "until": until.isoformat() if until else None}
-        )
+        until = None if (length_s := lasting_s(hours)) is None else board.clock(db) + dt.timedelta(seconds=length_s)
+        pauses.put(db, lane, why, here.actor, until, kind)
+        audit.note(db, here.actor, verb, lane, {"reason": why, "until": until.isoformat() if until else None})
+
+
+def what_holds(here: AtHand, lane: str, connector: str) -> list[str]:
+    """Why work of this lane and connector is not taken now, a sentence each; nothing when nobody holds it."""
+    with reading(here.engine) as db:
+        held = [f"The lane {row.lane} is paused by {row.by}: {row.reason}" for row in pauses.every(db) if row.lane == lane]
+        row = connectors.get(db, connector) if connector else None
+    if row is not None and row.state == "paused":
+        held.append(f"The connector {connector} is paused" + (f": {row.reason}" if row.reason else ""))
+    return held
+
+
+def said_why(reason: str, what: str) -> str:
+    """The reason as it is kept. Raises: ConfigError when there is none."""
+    if not reason.strip():
+        raise ConfigError(f"reason: say why; whoever finds {what} paused must know whether they may resume it.")
+    return reason.strip()[:500]
+
+
+def lasting_s(hours: float | None) -> float | None:
+    """Seconds; None for a pause that ends by hand. Raises: ConfigError."""
+    if hours is None:
+        return None
+    if not 0 < hours <= LONGEST_H:
+        raise ConfigError(f"hours: a pause ends after up to {LONGEST_H} hours, or by hand. Write a number of hours, or nothing.")
+    return hours * 3600
+
+
+def limit_lane(here: AtHand, lane: str, most: int | None, reason: str) -> None:
+    """At most so many runs and imports of this lane at once, in all processes, from the next claim on. None: no limit.
+
+    What is being done ends. Raises: ConfigError for an unknown lane, no reason, or a number that does not fit.
+    """
+    _lane(lane)
+    if most is None:
+        with writing(here.engine) as db:
+            if not pauses.unlimit(db, lane):
+                raise ConfigError(f"the lane {lane} has no limit.")
+            audit.note(db, here.actor, "lane unlimited", lane)
+        return
+    if not 1 <= most <= MOST_AT_ONCE:
+        raise ConfigError(f"most: {most} does not fit. Write 1 to {MOST_AT_ONCE}; to stop a lane, pause it.")
+    if not reason.strip():
+        raise ConfigError("reason: say why; whoever wonders at a slow lane must know whether they may lift the limit.")
+    with writing(here.engine) as db:
+        pauses.limit(db, lane, most, reason.strip()[:500], here.actor)
+        audit.note(db, here.actor, "lane limited", lane, {"most": most, "reason": reason.strip()[:500]})
 
 
 def resume_lane(here: AtHand, lane: str) -> None:

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from connectors.quota_state import LANES
-from console.verbs import spending, standing
+from console.verbs import spending, standing, working
 from console.verbs.at_hand import AtHand
-from store import beats, board, connectors, pauses
+from store import board, connectors, pauses
 from store.session import reading
 
 Dict = dict[str, Any]
@@ -35,7 +35,7 @@ def overview(here: AtHand) -> Dict:
             "verdict": standing.verdict(here),
             "unsorted": {"count": unsorted, "oldest": since},
             "lanes": [lane(name, lanes.get(name), paused.get(name)) for name in LANES],
-            "workers": [worker(row) for row in beats.alive(db)],
+            "workers": working.seen(db),
             "events": board.events_lately(db, 86_400, here.only),
             "plots": {name: _plot(db, here, now, *span) for name, span in PLOTS.items()},
         }
@@ -45,15 +45,10 @@ def overview(here: AtHand) -> Dict:
     return {**found, "connectors": [_connector(row, last.get(row.name), quota.get(row.name, [])) for row in known]}
 
 
-def lane(name: str, work: Dict | None, pause: Dict | None) -> Dict:
+def lane(name: str, work: Dict | None, pause: Dict | None, limit: Dict | None = None) -> Dict:
     work = work or {"waiting": {}, "running": {}, "due": 0, "oldest": None}
     totals = {"waiting": sum(work["waiting"].values()), "running": sum(work["running"].values())}
-    return {"lane": name, **totals, "due": work["due"], "oldest": work["oldest"], "kinds": work, "pause": pause}
-
-
-def worker(row: Dict) -> Dict:
-    return {"holder": row["holder"], "role": row["role"], "beat_at": row["beat_at"], "age_s": round(row["age_s"], 1),
-            "alive": row["age_s"] <= beats.ALIVE_S}  # fmt: skip
+    return {"lane": name, **totals, "due": work["due"], "oldest": work["oldest"], "kinds": work, "pause": pause, "limit": limit}
 
 
 def _connector(row: Any, last: dt.datetime | None, quota: list[Dict]) -> Dict:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console.verbs.at_hand import AtHand
-from store import alerts, beats, board, connectors, notices, pauses, switch
+from store import alerts, beats, board, connectors, drains, notices, pauses, switch
 from store.session import reading
 
 MOST_ALERTS = 5
@@ -59,7 +59,10 @@ def _held(db: Connection, here: AtHand) -> Iterator[Reason]:
     if (changes := switch.held(db)) is not None:
         yield Reason("held", changes[:1].upper() + changes[1:], "/queues")
     for row in pauses.every(db):
-        yield Reason("held", f"The lane {row.lane} is paused{until(row.until)}: {row.reason}", "/queues")
+        how = "runs empty" if row.kind == "drain" else "is paused"
+        yield Reason("held", f"The lane {row.lane} {how}{until(row.until)}: {row.reason}", "/queues")
+    for one in drains.every(db).values():
+        yield Reason("held", f"A worker is drained by {one['by']}: {one['reason']}", "/queues")
     if here.only is None:
         for name in board.paused_automations(db):
             yield Reason("held", f"The automation {name} is paused", f"/automations/{name}")

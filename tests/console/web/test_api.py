@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from config.secrets import Box
 from console.access import TABLE
-from console.api.described import DESCRIBED
 from console.api.openapi import document
+from console.api.table import DESCRIBED
 from store import apitokens
 from store.session import writing
 from tests.console.web import world

@@ -23,6 +23,7 @@ from store import (
     connectors,
     definitions,
     deliveries,
+    drains,
     events,
     hooks,
     imports,
@@ -356,9 +357,14 @@ def _rest(db: Connection, word: Word) -> None:
     at = {"automation": "rfi-to-database", "trigger": "nightly", "zone": "America/Denver", "written": word("10 2 * * *")}
     schedules.keep(db, "rfi-to-database/nightly/America/Denver", at, dt.datetime.now(dt.UTC) + dt.timedelta(hours=5))
     pauses.put(db, "backfill", word("Procore asked us to wait"), "user:ana", None)
+    pauses.limit(db, "schedule", 2, word("the reports are heavy"), "user:ana")
+    drains.put(db, f"worker:{word('host-2:4:ee55ff66')}", word("more memory"), "user:ana", ends=False)
+    beats.beat(db, f"worker:{word('host-2:4:ee55ff66')}", "worker", {"slots": 8, "busy": 0, "drained": True, "place": "worker"})
 
 
 def alive(db: Connection, word: Word = plain) -> None:
     """Relay and worker give a sign of life."""
-    for role in ("relay", "worker"):
-        beats.beat(db, f"{role}:{word('host-1')}", role)
+    usage = [min(100, number * number // 60 % 90) for number in range(100)]
+    about = {"memory_bytes": 183_000_000, "slots": 8, "busy": 3, "place": "worker", "usage": usage, "drained": False}
+    beats.beat(db, f"relay:{word('host-1:7:aa11bb22')}", "relay", {"memory_bytes": 96_000_000})
+    beats.beat(db, f"worker:{word('host-1:9:cc33dd44')}", "worker", about)

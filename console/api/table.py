@@ -1,0 +1,13 @@
+"""Every route of the API with its view and what it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from flask import Response
+
+from console.api import described, views, working
+from console.api.described import Described
+
+DESCRIBED: Mapping[str, Described] = {**described.DESCRIBED, **working.DESCRIBED}
+VIEWS: Mapping[str, Callable[..., Response]] = {**views.VIEWS, **working.VIEWS}
