@@ -72,8 +72,12 @@ class Station:
 
     def _obey(self, wanted: Any | None) -> None:
         """Dramatiq's own `pause` would wait for every thread; what they hold may take long, and we have to go on beating."""
-        log.warning("worker.drained" if wanted else "worker.resumed", extra=about(by=wanted.by if wanted else None))
-        (self._drained.set if wanted else self._drained.clear)()
+        if wanted:
+            self._drained.set()
+            log.warning("worker.drained", extra=about(by=wanted.by, reason=wanted.reason))
+        else:
+            self._drained.clear()
+            log.warning("worker.resumed")
         for consumer in self._worker.consumers.values():
             (consumer.pause if wanted else consumer.resume)()
         for thread in self._worker.workers:
