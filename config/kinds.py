@@ -9,6 +9,8 @@ KINDS: dict[str, tuple[str, str, bool]] = {
     "connector.created": ("connector", "create", True),
     "connector.updated": ("connector", "update", True),
     "connector.removed": ("connector", "delete", True),
+    "connector.paused": ("connector", "update", True),
+    "connector.resumed": ("connector", "update", True),
     "connector.validated": ("connector", "update", True),
     "automations.changed": ("automations", "update", False),
     "projects.changed": ("projects", "update", False),

@@ -37,10 +37,15 @@ def newest(db: Connection, limit: int) -> list[Any]:
     return list(db.execute(select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)))
 
 
+def last(db: Connection, verb: str, subject: str) -> Any | None:
+    """The newest row of exactly this."""
+    wanted = select(Audit.__table__).where(Audit.verb == verb, Audit.subject == subject)
+    return db.execute(wanted.order_by(Audit.id.desc()).limit(1)).first()
+
+
 def last_reason(db: Connection, verb: str, subject: str) -> tuple[str, str]:
     """Who did this last to the subject, and why; "" when nobody said."""
-    wanted = select(Audit.actor, Audit.detail).where(Audit.verb == verb, Audit.subject == subject)
-    row = db.execute(wanted.order_by(Audit.id.desc()).limit(1)).first()
+    row = last(db, verb, subject)
     return ("", "") if row is None else (str(row.actor), str((row.detail or {}).get("reason") or "no reason was given"))
 
 

@@ -80,6 +80,11 @@ def late(db: Connection, kinds: Sequence[str], by_s: float) -> list[int]:
     return list(db.scalars(select(Timer.id).where(Timer.kind.in_(kinds), waits).order_by(Timer.id)))
 
 
+def due_at(db: Connection, kind: str, subject: str) -> dt.datetime | None:
+    """When a timer that is set is due; None when there is none."""
+    return db.scalar(select(Timer.run_after).where(Timer.kind == kind, Timer.subject == subject))
+
+
 def clock(db: Connection) -> dt.datetime:
     """The database's time, which all that is timed goes by."""
     moment: dt.datetime = db.execute(select(now())).scalar_one()

@@ -36,7 +36,7 @@ def set_going(db: Connection, said: Said) -> None:
     if said.kind == "projects.changed":
         for one in [name] if name else [row.name for row in connectors.every(db)]:
             _soon(db, one, "hooks")
-    elif said.kind in ("connector.created", "connector.updated"):
+    elif said.kind in ("connector.created", "connector.updated", "connector.resumed"):
         _soon(db, name, "validate")
         _soon(db, name, "hooks")
 

@@ -20,8 +20,9 @@ from automations.event import Event
 from config.logs import about
 from connectors import catalogue, parents
 from connectors.catalogue import record_hash
-from store import audit, definitions, echoes, events, flow, records
+from store import echoes, events, flow, records
 from store.session import retrying, writing
+from workers import resuming
 
 log = logging.getLogger("tieback.echoes")
 
@@ -159,10 +160,8 @@ def _break(db: Connection, run: Any, before_id: int | None, after_id: int) -> No
 
 def stop(db: Connection, automation: str, reason: str, run_id: int) -> None:
     """Pause an automation in self-defence; a person resumes it."""
-    if not definitions.set_state(db, automation, "paused"):
+    if not resuming.change(db, "automation", automation, "paused", "tieback", {"reason": reason, "run": run_id}, None):
         return
-    audit.note(db, "tieback", "automation paused", automation, {"reason": reason, "run": run_id})
-    definitions.changed(db)
     log.error("automation.paused", extra=about(automation=automation, reason=reason, run=run_id))
 
 

@@ -76,3 +76,7 @@ def whole(rows: Iterable[Any]) -> Response:
     rows, limit, start = list(rows), limit_asked(), cursor_asked() or 0
     end = start + limit
     return given({"items": rows[start:end], "next": str(end) if end < len(rows) else None})
+
+
+def seconds(hours: float | None) -> float | None:
+    return None if hours is None else hours * 3600

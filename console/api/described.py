@@ -27,8 +27,9 @@ class WithReason(Wish):
     reason: Reason = ""
 
 
-class PauseAutomation(Wish):
+class Pause(Wish):
     reason: Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it paused.")]
+    hours: Annotated[float, Field(gt=0, le=336, description="It ends by itself after so many hours.")] | None = None
 
 
 class Retry(Wish):
@@ -243,10 +244,10 @@ DESCRIBED: Mapping[str, Described] = {
     "api.changes_resume": Described("Let changes go out again", Done, takes=Nothing),
     "api.connectors": Described("Connectors", Connector, True),
     "api.connector": Described("One connector with its definition and verdict", Connector),
-    "api.connector_pause": Described("Pause a connector", Done, takes=WithReason),
+    "api.connector_pause": Described("Pause a connector", Done, takes=Pause),
     "api.connector_resume": Described("Resume a connector", Done, takes=Nothing),
     "api.automations": Described("Automations with the version in force", Automation, True),
-    "api.automation_pause": Described("Pause an automation", Done, takes=PauseAutomation),
+    "api.automation_pause": Described("Pause an automation", Done, takes=Pause),
     "api.automation_resume": Described("Resume an automation", Done, takes=Nothing),
     "api.imports": Described("Imports, newest first", Import, True, query=_ABOUT),
     "api.repairs": Described("Looks for what webhooks missed, newest first", Repair, True, query={

@@ -8,14 +8,14 @@ from typing import Any
 from flask import Response
 
 from console.api import answering
-from console.api.answering import cursor_asked, given, limit_asked, paged, whole, wish
+from console.api.answering import cursor_asked, given, limit_asked, paged, seconds, whole, wish
 from console.api.described import (
     DESCRIBED,
     Acknowledge,
     Answer,
     Hold,
     Nothing,
-    PauseAutomation,
+    Pause,
     Retry,
     Settle,
     WithReason,
@@ -127,13 +127,14 @@ def connector(name: str) -> Response:
 
 
 def connector_pause(name: str) -> Response:
-    connected.set_state(here(), name, "paused", wish(WithReason).reason or None)
+    wanted = wish(Pause)
+    connected.pause(here(), name, wanted.reason, seconds(wanted.hours))
     return given({"done": True, "connector": name})
 
 
 def connector_resume(name: str) -> Response:
     wish(Nothing)
-    connected.set_state(here(), name, "active", None)
+    connected.resume(here(), name)
     return given({"done": True, "connector": name})
 
 
@@ -143,7 +144,8 @@ def automations() -> Response:
 
 
 def automation_pause(name: str) -> Response:
-    switching.pause_automation(here(), name, wish(PauseAutomation).reason)
+    wanted = wish(Pause)
+    switching.pause_automation(here(), name, wanted.reason, seconds(wanted.hours))
     return given({"done": True, "automation": name})
 
 

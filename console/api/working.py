@@ -10,16 +10,11 @@ from flask import Response
 from pydantic import Field
 
 from console.api.answering import asked, given, whole, wish
-from console.api.described import Described, Done, Given, Nothing, Wish
+from console.api.described import Described, Done, Given, Nothing, Pause, Wish
 from console.pages.parts import here
 from console.verbs import holding, working
 
 Why = Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it so.")]
-
-
-class HoldLane(Wish):
-    reason: Why
-    hours: Annotated[float, Field(gt=0, le=holding.LONGEST_H, description="It ends by itself after so many hours.")] | None = None
 
 
 class LimitLane(Wish):
@@ -55,8 +50,8 @@ class Worker(Given):
 
 DESCRIBED: Mapping[str, Described] = {
     "api.queues": Described("The lanes of work", Lane, True),
-    "api.queue_pause": Described("Pause a lane", Done, takes=HoldLane),
-    "api.queue_drain": Described("Do what is in a lane now; what comes later waits", Done, takes=HoldLane),
+    "api.queue_pause": Described("Pause a lane", Done, takes=Pause),
+    "api.queue_drain": Described("Do what is in a lane now; what comes later waits", Done, takes=Pause),
     "api.queue_resume": Described("Resume a lane", Done, takes=Nothing),
     "api.queue_limit": Described("Let at most so many runs and imports of a lane work at once", Done, takes=LimitLane),
     "api.queue_unlimit": Described("Lift a lane's limit", Done, takes=Nothing),
@@ -72,13 +67,13 @@ def queues() -> Response:
 
 
 def queue_pause(lane: str) -> Response:
-    wanted = wish(HoldLane)
+    wanted = wish(Pause)
     holding.pause_lane(here(), lane, wanted.reason, wanted.hours)
     return given({"done": True, "lane": lane})
 
 
 def queue_drain(lane: str) -> Response:
-    wanted = wish(HoldLane)
+    wanted = wish(Pause)
     holding.drain_lane(here(), lane, wanted.reason, wanted.hours)
     return given({"done": True, "lane": lane})
 

@@ -9,7 +9,17 @@ import click
 from config.errors import ConfigError
 from console.cli import adding, asking
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, safe, say, show_json, shown
+from console.cli.output import (
+    for_how_long,
+    json_option,
+    listing,
+    listing_options,
+    pause_length,
+    safe,
+    say,
+    show_json,
+    shown,
+)  # fmt: skip
 from console.verbs import connected, parting, proving
 from console.verbs.at_hand import at_hand
 from console.verbs.connecting import green
@@ -126,18 +136,19 @@ def remove(name: str, yes: bool) -> None:
 
 @connector.command()
 @name_argument
-@click.option("--reason", help="Why, for those who find it paused.")
-def pause(name: str, reason: str | None) -> None:
+@click.option("--reason", required=True, help="Why, for those who find it paused.")
+@pause_length
+def pause(name: str, reason: str, for_s: float | None) -> None:
     """Pause a connection: what arrives is kept, nothing is called."""
     with at_hand() as here:
-        connected.set_state(here, name, "paused", reason)
-    say(f"{name}: paused")
+        connected.pause(here, name, reason, for_s)
+    say(f"{name}: paused{for_how_long(for_s)}. To let it go on: tieback connector resume {name}")
 
 
 @connector.command()
 @name_argument
 def resume(name: str) -> None:
-    """Resume a paused connection."""
+    """Resume a paused connection; it is validated soon."""
     with at_hand() as here:
-        connected.set_state(here, name, "active", None)
+        connected.resume(here, name)
     say(f"{name}: active")

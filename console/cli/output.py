@@ -40,6 +40,30 @@ class RowId(click.ParamType[int]):
         return int(value)
 
 
+class Length(click.ParamType[float]):
+    """A length of time such as `2h`, in seconds."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from automations.durations import seconds
+
+        try:
+            return value if isinstance(value, float) else seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+pause_length = click.option("--for", "for_s", type=Length(), metavar="LENGTH", help="Such as 2h: then it goes on by itself.")
+
+
+def for_how_long(for_s: float | None) -> str:
+    """As the answer to a pause ends: ` for 2 h`, or nothing."""
+    from console.shapes import span
+
+    return "" if for_s is None else f" for {span(for_s)}"
+
+
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
 

@@ -9,7 +9,7 @@ import click
 from config import settings
 from console.cli import describing
 from console.cli.family import Family
-from console.cli.output import json_option, listing, listing_options, say, show_json, shown
+from console.cli.output import for_how_long, json_option, listing, listing_options, pause_length, say, show_json, shown
 from console.verbs import ruling, switching
 from console.verbs.at_hand import at_hand
 
@@ -125,23 +125,12 @@ def _resources(name: str | None, limit: int, as_json: bool) -> None:
 @rules.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why, for those who find it paused.")
-@click.option("--for", "length", metavar="LENGTH", help="Such as 2h: then it goes on by itself.")
-def pause(name: str, reason: str, length: str | None) -> None:
+@pause_length
+def pause(name: str, reason: str, for_s: float | None) -> None:
     """Pause an automation: it hears no event until it is resumed; runs that have begun go on."""
-    for_s = None if length is None else _seconds(length)
     with at_hand() as here:
         switching.pause_automation(here, name, reason, for_s)
-    until = "" if length is None else f" for {length}"
-    say(f"{name} is paused{until}. To let it go on: tieback rules resume {name}")
-
-
-def _seconds(length: str) -> float:
-    from automations.durations import seconds
-
-    try:
-        return seconds(length)
-    except ValueError as error:
-        raise click.UsageError(f"--for: {error}") from None
+    say(f"{name} is paused{for_how_long(for_s)}. To let it go on: tieback rules resume {name}")
 
 
 @rules.command()

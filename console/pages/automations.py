@@ -6,7 +6,7 @@ from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import done, field, here, refused
+from console.pages.parts import done, field, here, pause_s, refused
 from console.verbs import looking, ruling, switching
 from console.verbs.at_hand import NotThere
 
@@ -26,7 +26,7 @@ def show(name: str) -> str:
 def pause(name: str) -> BaseResponse:
     page = f"/automations/{name}"
     try:
-        switching.pause_automation(here(), name, field("reason", 500))
+        switching.pause_automation(here(), name, field("reason", 500), pause_s())
     except NotThere:
         raise
     except ConfigError as error:

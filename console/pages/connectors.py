@@ -6,7 +6,7 @@ from flask import Response, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError, TiebackError
-from console.pages.parts import done, download, field, here, refused, say
+from console.pages.parts import done, download, field, here, pause_s, refused, say
 from console.verbs import connected, hooking, parting, proving, spending
 from console.verbs.at_hand import NotThere
 
@@ -30,13 +30,23 @@ def _page(name: str) -> str:
 
 
 def pause(name: str) -> BaseResponse:
-    connected.set_state(here(), name, "paused", field("reason", 300) or None)
+    try:
+        connected.pause(here(), name, field("reason", 500), pause_s())
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return refused(_page(name), error)
     return done(_page(name), f"{name} is paused: what arrives is kept, nothing is called.")
 
 
 def resume(name: str) -> BaseResponse:
-    connected.set_state(here(), name, "active", None)
-    return done(_page(name), f"{name} goes on.")
+    try:
+        connected.resume(here(), name)
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return refused(_page(name), error)
+    return done(_page(name), f"{name} goes on; it is validated soon.")
 
 
 def validate(name: str) -> BaseResponse:

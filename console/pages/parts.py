@@ -43,6 +43,12 @@ def hours() -> float | None:
         raise ConfigError(f'hours: "{text}" is no number. Write such as 4, or nothing.') from None
 
 
+def pause_s() -> float | None:
+    """The same in seconds."""
+    length = hours()
+    return None if length is None else length * 3600
+
+
 class Typed(dict[str, Any]):
     """What was typed into a form; empty for what was not."""
 

@@ -84,12 +84,14 @@
   }
 
   function restore() {
+    const refused = document.querySelector('.said.bad[role="alert"]:not([hidden])');
     document.querySelectorAll("form[data-keep]").forEach((form) => {
       const key = "form:" + form.dataset.keep;
       const kept = sessionStorage.getItem(key);
       sessionStorage.removeItem(key);
-      // Only who comes back from signing in finds what was typed; anybody else has seen the answer to the form.
-      if (!kept || !document.referrer.includes("/sign-in")) return;
+      // Who comes back from signing in, or was refused, finds what was typed; anybody else has seen the answer to the form.
+      if (!kept || !(refused || document.referrer.includes("/sign-in"))) return;
+      if (form.closest("details")) form.closest("details").open = true;
       Object.entries(JSON.parse(kept)).forEach(([name, value]) => {
         if (form.elements[name]) form.elements[name].value = value;
       });

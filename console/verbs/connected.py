@@ -9,9 +9,11 @@ import yaml
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
+from console.verbs import holding
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, board, connectors, definitions, projects, unavailable
+from store import board, connectors, definitions, projects, unavailable
 from store.session import reading, writing
+from workers import resuming
 
 
 def existing(here: AtHand, name: str) -> Any:
@@ -35,14 +37,23 @@ def ours(here: AtHand, name: str) -> Any:
     return row
 
 
-def set_state(here: AtHand, name: str, state: str, reason: str | None) -> None:
-    """`paused` or `active`; both kinds of connector, since a pause is no change of its definition."""
+def pause(here: AtHand, name: str, reason: str, for_s: float | None = None) -> None:
+    """What arrives is kept, nothing is called, until it is resumed, by itself after `for_s` seconds. Both kinds of connector,
+    since a pause is no change of its definition. Raises: NotThere; ConfigError without a reason.
+    """
     existing(here, name)
+    detail = {"reason": holding.said_why(reason, "the connector")}
+    holding.within(for_s)
     with writing(here.engine) as db:
-        connectors.set_state(db, name, state, reason)
-        verb = f"connector {'paused' if state == 'paused' else 'resumed'}"
-        audit.note(db, here.actor, verb, name, {"reason": reason} if reason else None)
-        definitions.changed(db)
+        resuming.change(db, "connector", name, "paused", here.actor, detail, for_s)
+
+
+def resume(here: AtHand, name: str) -> None:
+    """It goes on, and is validated. Raises: NotThere; ConfigError when it is not paused."""
+    if existing(here, name).state != "paused":
+        raise ConfigError(f"the connector {name} is not paused.")
+    with writing(here.engine) as db:
+        resuming.change(db, "connector", name, "active", here.actor, None, None)
 
 
 def listed(here: AtHand) -> list[dict[str, Any]]:
@@ -58,12 +69,13 @@ def shown(here: AtHand, name: str) -> dict[str, Any]:
 
 def around(here: AtHand, name: str) -> dict[str, Any]:
     """Its projects, where it has no access now, and when Procore last spoke. Raises: NotThere."""
-    existing(here, name)
+    row = existing(here, name)
     with reading(here.engine) as db:
         return {
             "projects": [dict(row._mapping) for row in projects.every(db, name)],
             "unavailable": [dict(row._mapping) for row in unavailable.listed(db, name)],
             "last_delivery_at": board.last_deliveries(db, [name]).get(name),
+            "paused": holding.by_whom(db, "connector", name) if row.state == "paused" else None,
         }
 
 

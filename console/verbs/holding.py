@@ -8,13 +8,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from sqlalchemy import Connection
+
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from connectors.quota_state import LANES
 from console.verbs import overviewing
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, board, connectors, pauses
+from store import audit, board, connectors, pauses, timers
 from store.session import reading, writing
+from workers import resuming
 
 Dict = dict[str, Any]
 LONGEST_H = 24 * 14
@@ -48,8 +51,9 @@ def drain_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> Non
 def _hold(here: AtHand, lane: str, reason: str, hours: float | None, kind: str, verb: str) -> None:
     _lane(lane)
     why = said_why(reason, "the lane")
+    for_s = within(None if hours is None else hours * 3600)
     with writing(here.engine) as db:
-        until = None if (length_s := lasting_s(hours)) is None else board.clock(db) + dt.timedelta(seconds=length_s)
+        until = None if for_s is None else board.clock(db) + dt.timedelta(seconds=for_s)
         pauses.put(db, lane, why, here.actor, until, kind)
         audit.note(db, here.actor, verb, lane, {"reason": why, "until": until.isoformat() if until else None})
 
@@ -71,13 +75,20 @@ def said_why(reason: str, what: str) -> str:
     return reason.strip()[:500]
 
 
-def lasting_s(hours: float | None) -> float | None:
-    """Seconds; None for a pause that ends by hand. Raises: ConfigError."""
-    if hours is None:
-        return None
-    if not 0 < hours <= LONGEST_H:
+def within(for_s: float | None) -> float | None:
+    """How long a pause lasts, in seconds; None: until somebody resumes it. Raises: ConfigError for a time that does not fit."""
+    if for_s is not None and not 0 < for_s <= LONGEST_H * 3600:
         raise ConfigError(f"hours: a pause ends after up to {LONGEST_H} hours, or by hand. Write a number of hours, or nothing.")
-    return hours * 3600
+    return for_s
+
+
+def by_whom(db: Connection, what: resuming.What, name: str) -> Dict | None:
+    """Who paused an automation or a connector, when, why, and until when: by, at, reason, until. None when nobody knows."""
+    last = audit.last(db, f"{what} paused", name)
+    if last is None:
+        return None
+    until = timers.due_at(db, resuming.KIND, resuming.subject(what, name))
+    return {"by": last.actor, "at": last.at, "reason": (last.detail or {}).get("reason"), "until": until}
 
 
 def limit_lane(here: AtHand, lane: str, most: int | None, reason: str) -> None:

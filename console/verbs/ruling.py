@@ -9,8 +9,9 @@ from config import yamlfile
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from connectors import catalogue
+from console.verbs import holding
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, definitions, schedules, tracing
+from store import definitions, schedules, tracing
 from store.session import reading
 from workers.loaded import site_tables
 
@@ -99,9 +100,8 @@ def shown(here: AtHand, name: str) -> Dict:
         if name not in rows:
             raise NotThere(f'there is no automation "{name[:80]}"{did_you_mean(name, rows) or "."}')
         versions = [dict(row._mapping) for row in definitions.versions(db, name)]
-        last = audit.found(db, 1, verb="automation paused", subject=name) if rows[name].state == "paused" else []
+        paused = holding.by_whom(db, "automation", name) if rows[name].state == "paused" else None
     row = rows[name]
-    paused = {"by": last[0].actor, "at": last[0].at, "reason": (last[0].detail or {}).get("reason")} if last else None
     return {**_shown(row), "source": row.source or "", "versions": versions, "in_force": row.state, "paused": paused}
 
 

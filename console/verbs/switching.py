@@ -6,8 +6,9 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
+from console.verbs import holding
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, definitions, switch, timers
+from store import audit, definitions, switch
 from store.session import reading, writing
 from workers import resuming
 
@@ -38,8 +39,9 @@ def effects_paused(here: AtHand) -> dict[str, Any] | None:
 
 def pause_automation(here: AtHand, name: str, reason: str, for_s: float | None = None) -> None:
     """It hears no event until it is resumed, by itself after `for_s` seconds; runs that have begun go on. Raises: ConfigError."""
-    detail: dict[str, Any] = {"reason": reason[:500]}
-    _set(here, name, "paused", detail if for_s is None else {**detail, "for_s": for_s}, for_s)
+    detail = {"reason": holding.said_why(reason, "the automation")}
+    holding.within(for_s)
+    _set(here, name, "paused", detail, for_s)
 
 
 def resume_automation(here: AtHand, name: str) -> None:
@@ -54,11 +56,5 @@ def _set(here: AtHand, name: str, state: str, detail: dict[str, Any] | None, for
             raise NotThere(
                 f'there is no automation "{name[:80]}"{did_you_mean(name, names) or "."} List them: tieback rules list'
             )
-        if not definitions.set_state(db, name, state):
+        if not resuming.change(db, "automation", name, state, here.actor, detail, for_s):
             raise ConfigError(f"the automation {name} is {names[name]} already.")
-        if for_s is None:
-            timers.disarm(db, resuming.subject(name))
-        else:
-            timers.arm(db, resuming.KIND, resuming.subject(name), in_s=for_s)
-        audit.note(db, here.actor, f"automation {'paused' if state == 'paused' else 'resumed'}", name, detail)
-        definitions.changed(db)

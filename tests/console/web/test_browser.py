@@ -174,8 +174,8 @@ def test_a_lane_is_paused_with_a_reason_shown_everywhere_and_resumed(
         page.goto("/queues")
         lane = page.get_by_role("region", name="webhook")
         lane.get_by_text("Pause this lane").click()
-        lane.get_by_label("Why").fill("the ERP is down")
-        lane.get_by_label("For").select_option("4 hours")
+        lane.get_by_label("Why").first.fill("the ERP is down")
+        lane.get_by_label("For").first.select_option("4 hours")
         lane.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("region", name="webhook")).to_contain_text("the ERP is down")
         page.goto("/")
@@ -216,10 +216,11 @@ def test_whose_session_has_ended_comes_back_to_the_page_and_to_what_was_typed(
     with looking(browser, console.url) as looked:
         page = looked.page
         page.goto("/automations/rfi-to-database")
+        page.get_by_text("Pause", exact=True).click()
         page.get_by_label("Why pause it").fill("a long reason that took thought")
         with writing(engine) as db:
             db.execute(update(Session).values(seen_at=now(-3600)))
-        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Pause rfi-to-database").click()
         page.get_by_label("Name").fill("ana")
         page.get_by_label("Password").fill("correct horse battery staple")
         page.get_by_role("button", name="Sign in").click()

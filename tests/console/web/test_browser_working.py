@@ -85,3 +85,23 @@ def test_one_run_is_tested_through_a_pause(browser: Browser, own: Own) -> None:
         page.get_by_role("button", name="Test through the pause").click()
         expect(page.get_by_role("status")).to_contain_text("goes on through the pause")
         assert looked.complaints == []
+
+
+def test_an_automation_is_paused_for_a_while_and_what_was_typed_survives_a_refusal(browser: Browser, own: Own) -> None:
+    console, _, _ = own
+    with looking(browser, console.url) as looked:
+        page = looked.page
+        page.goto("/automations/rfi-to-database")
+        page.get_by_text("Pause", exact=True).click()
+        page.get_by_label("Why pause it").fill("   ")
+        page.get_by_label("For", exact=True).select_option("1 day")
+        page.get_by_role("button", name="Pause rfi-to-database").click()
+        expect(page.get_by_role("alert")).to_contain_text("reason: say why")
+        expect(page.get_by_label("For", exact=True)).to_have_value("24")
+        page.get_by_label("Why pause it").fill("it floods the site")
+        page.get_by_role("button", name="Pause rfi-to-database").click()
+        expect(page.get_by_role("note")).to_contain_text("Paused by user:ana")
+        expect(page.get_by_role("note")).to_contain_text("then it goes on by itself")
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("status")).to_contain_text("is active again")
+        assert looked.complaints == []
