@@ -19,7 +19,9 @@ from urllib.parse import unquote, urlsplit
 from config.errors import ConfigError
 from config.hiding import hide
 from config.problems import did_you_mean
-from config.secrets import new_key
+from config.secrets import Secret, new_key
+from config.sign_on import Grant, SignOn, grants, issuer
+from config.sign_on import of as sign_on_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Settings:
     secret_keys: tuple[bytes, ...]
     public_url: str
     console_url: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: Secret | None
+    oidc_claim: str
+    oidc_roles: tuple[Grant, ...]
+    oidc_scopes: str
     bind: tuple[str, int]
     console_bind: tuple[str, int]
     behind_proxy: bool
@@ -43,6 +51,11 @@ class Settings:
     var: Path
     env: Mapping[str, str]
     sources: Mapping[str, str]
+
+    @property
+    def sign_on(self) -> SignOn | None:
+        """Sign-in by OpenID Connect, where it is set."""
+        return sign_on_of(vars(self))
 
     @property
     def embedded(self) -> bool:
@@ -125,6 +138,12 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _secret(text: str) -> Secret | None:
+    if text:
+        hide(text)
+    return Secret(text) if text else None
+
+
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("write DEBUG, INFO, WARNING or ERROR")
@@ -139,11 +158,18 @@ TABLE: tuple[Setting, ...] = (
             "Comma-separated keys, base64 of 32 bytes: the first seals, all open. With SQLite made in var/secret.key.", _keys),
     Setting("TIEBACK_PUBLIC_URL", "", "The address at which Procore reaches us; https, or http with a custom connector.",
             _url("Procore reaches /webhooks")),
-    Setting("TIEBACK_CONSOLE_URL", "", "The address at which people reach the console: for links in alerts.",
+    Setting("TIEBACK_CONSOLE_URL", "", "The address at which people reach the console: for links in alerts, and sign-in by OIDC.",
             _url("people reach the console")),
     Setting("TIEBACK_BIND", "127.0.0.1:8000", "host:port of the public door.", _bind),
     Setting("TIEBACK_CONSOLE_BIND", "127.0.0.1:8001", "host:port of the console, where it is a process of its own.", _bind),
     Setting("TIEBACK_BEHIND_PROXY", "0", "1 when a proxy that buffers requests and ends TLS stands in front.", _flag),
+    Setting("TIEBACK_OIDC_ISSUER", "", "Sign-in by OpenID Connect: the issuer, as the provider names itself.", issuer),
+    Setting("TIEBACK_OIDC_CLIENT_ID", "", "The client that the provider knows us by.", str),
+    Setting("TIEBACK_OIDC_CLIENT_SECRET", "", "Its secret; better in a file named by TIEBACK_OIDC_CLIENT_SECRET_FILE.", _secret),
+    Setting("TIEBACK_OIDC_CLAIM", "groups", "The claim that holds a person's groups.", str),
+    Setting("TIEBACK_OIDC_ROLES", "", "Who may what: GROUP=ROLE, …; @ID+ID behind it limits it to companies. No group, no entry.",
+            grants),
+    Setting("TIEBACK_OIDC_SCOPES", "openid profile email", "What is asked of the provider; some need groups among it.", str),
     Setting("TIEBACK_FILES_ROOT", "./var/files", "The one folder that file actions write below.", Path),
     Setting("TIEBACK_RETENTION_DAYS", "30", "Days that finished work is kept; nothing is purged yet.", _number(1, 3650)),
     Setting("TIEBACK_WORKER_THREADS", "8", "Threads that run automations, per worker process.", _number(1, 256)),
@@ -151,7 +177,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("TIEBACK_FAILPOINTS", "", "For the crash tests only: where to fail. Refused unless TIEBACK_TESTING=1.", str),
 )  # fmt: skip
 # What holds a secret may stand in a file instead, whose path is in NAME_FILE: containers and systemd hand secrets out so.
-SECRET = ("TIEBACK_DATABASE_URL", "TIEBACK_BROKER_URL", "TIEBACK_SECRET_KEYS")
+SECRET = ("TIEBACK_DATABASE_URL", "TIEBACK_BROKER_URL", "TIEBACK_SECRET_KEYS", "TIEBACK_OIDC_CLIENT_SECRET")
 # Not settings of their own: a switch for the crash tests, and marks that our processes give their children.
 _INTERNAL = {"TIEBACK_TESTING", "TIEBACK_LISTEN_FD"}
 
@@ -180,6 +206,10 @@ def load(env: Mapping[str, str] | None = None, folder: Path | None = None) -> Se
             shown = "" if setting.name == "TIEBACK_SECRET_KEYS" else f' is "{without_password(text)}"'
             raise ConfigError(f"{setting.name}{shown} ({where}): {error}.") from None
         sources[setting.name] = where
+    try:
+        sign_on_of(values)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
     if values["failpoints"] and merged.get("TIEBACK_TESTING") != "1":
         raise ConfigError("TIEBACK_FAILPOINTS is set: it makes processes crash on purpose. Unset it.")
     var = folder / "var"

@@ -52,7 +52,7 @@ class Answer:
         """Nothing to raise: statuses without a meaning in OAuth were refused before."""
 
 
-class _Guarded:
+class Guarded:
     """What Authlib takes for its session."""
 
     def __init__(self, client: http.Client):
@@ -88,7 +88,7 @@ class SignIn:
         at, _ = origin(connector.login_host, f"connector {connector.name}", private=custom and connector.private, listed=custom)
         self._at = at.url
         self._oauth = OAuth2Client(
-            _Guarded(http.Client(connector.name, at, resolver=resolver)),
+            Guarded(http.Client(connector.name, at, resolver=resolver)),
             connector.client_id,
             connector.client_secret.reveal(),
             _IN_BODY,

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Role = Literal["viewer", "operator", "admin"]
+from config.sign_on import ROLES as ROLES
+from config.sign_on import Role as Role
+
 Reach = Literal["open", "self", "own", "whole", "metrics"]
-ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
 # The scopes of API tokens, and the role that each stands for.
 SCOPES: Mapping[str, Role] = {"read": "viewer", "operate": "operator", "admin": "admin"}
 
@@ -77,6 +78,8 @@ health.ready          GET   /readyz                                   viewer    
 metrics.show          GET   /metrics                                  viewer    metrics
 sign_in.form          GET   /sign-in                                  viewer    open
 sign_in.submit        POST  /sign-in                                  viewer    open
+sign_in.provider      GET   /sign-in/oidc                             viewer    open
+sign_in.back          GET   /sign-in/oidc/back                        viewer    open
 first.form            GET   /first                                    viewer    open
 first.submit          POST  /first                                    viewer    open
 sign_in.out           POST  /sign-out                                 viewer    self

@@ -20,6 +20,7 @@ from store.models_console import Drain as Drain
 from store.models_console import Limit as Limit
 from store.models_console import Pause as Pause
 from store.models_console import Session as Session
+from store.models_console import SignIn as SignIn
 from store.models_console import User as User
 from store.models_effects import HookPlan as HookPlan
 from store.models_effects import OwnWrite as OwnWrite

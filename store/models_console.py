@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base, Text64, Text200
@@ -13,7 +13,10 @@ from store.types import Key, now
 
 
 class User(Base):
-    """A person. `password` is a salted scrypt digest; `totp` is sealed. `companies` None: all of them."""
+    """A person. `password` is a salted scrypt digest; `totp` is sealed. `companies` None: all of them.
+
+    Who signs in by OpenID Connect has a `subject`, the digest of issuer and subject there, and no password.
+    """
 
     __tablename__ = "tieback_users"
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -21,12 +24,14 @@ class User(Base):
     role: Mapped[str] = mapped_column(Text64)  # viewer | operator | admin
     companies: Mapped[list[Any] | None]
     password: Mapped[str]
+    subject: Mapped[str | None] = mapped_column(Text64)
     totp: Mapped[str | None]
     totp_used: Mapped[int] = mapped_column(Integer, default=0)  # the newest counter that was accepted: no code works twice
     state: Mapped[str] = mapped_column(Text64, default="active")  # active | removed
     version: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     signed_in_at: Mapped[dt.datetime | None]
+    __table_args__ = (UniqueConstraint("subject", name="uq_tieback_users_subject"),)
 
 
 class Session(Base):
@@ -44,6 +49,18 @@ class Session(Base):
     draft: Mapped[dict[str, Any] | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     seen_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class SignIn(Base):
+    """A sign-in that is at the provider. Of its state and its browser's cookie only digests are kept."""
+
+    __tablename__ = "tieback_sign_ins"
+    state: Mapped[str] = mapped_column(Text64, primary_key=True)
+    visit: Mapped[str] = mapped_column(Text64)
+    sealed: Mapped[str]
+    target: Mapped[str]
+    address: Mapped[str] = mapped_column(Text64)
+    begun_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
 
 
 class Attempt(Base):

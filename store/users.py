@@ -20,7 +20,7 @@ def place(name: str) -> str:
 def add(db: Connection, name: str, role: str, companies: Sequence[str] | None, password: str) -> int | None:
     """A new person, or one who was removed and comes back; None when the name is taken."""
     values: dict[str, Any] = {"role": role, "companies": None if companies is None else list(companies), "password": password}
-    fresh = {**values, "state": "active", "totp": None, "totp_used": 0, "version": User.version + 1}
+    fresh = {**values, "state": "active", "totp": None, "totp_used": 0, "subject": None, "version": User.version + 1}
     upsert = insert(db, User).values({"name": name, **values})
     made = upsert.on_conflict_do_update(index_elements=["name"], set_=fresh, where=User.state == "removed")
     id: int | None = db.scalar(made.returning(User.id))
@@ -29,6 +29,28 @@ def add(db: Connection, name: str, role: str, companies: Sequence[str] | None, p
 
 def get(db: Connection, name: str) -> Any | None:
     return db.execute(select(User.__table__).where(User.name == name, User.state == "active")).first()
+
+
+def of_subject(db: Connection, subject: str) -> Any | None:
+    """Who signs in by the provider as this subject, removed or not."""
+    return db.execute(select(User.__table__).where(User.subject == subject)).first()
+
+
+def put_subject(db: Connection, subject: str, name: str, role: str, companies: Sequence[str] | None) -> int:
+    """The person of a subject, with what their groups give them now; the id. The name is free, or theirs already."""
+    values: dict[str, Any] = {
+        "role": role, "companies": None if companies is None else list(companies), "password": "", "subject": subject,
+        "state": "active", "totp": None,
+    }  # fmt: skip
+    upsert = insert(db, User).values({"name": name, **values})
+    made = upsert.on_conflict_do_update(index_elements=["name"], set_={**values, "version": User.version + 1})
+    return int(db.execute(made.returning(User.id)).scalar_one())
+
+
+def admit(db: Connection, name: str) -> bool:
+    """Forget that a person of the provider was removed: the next sign-in makes them anew."""
+    removed = (User.name == name, User.state == "removed", User.subject.is_not(None))
+    return db.execute(update(User).where(*removed).values(subject=None)).rowcount == 1
 
 
 def every(db: Connection) -> list[Any]:
@@ -40,8 +62,8 @@ def anybody(db: Connection) -> bool:
 
 
 def admins(db: Connection) -> int:
-    """How many there are who may do everything everywhere: the last of them must stay."""
-    whole = (User.state == "active", User.role == "admin", User.companies.is_(None))
+    """How many there are who may do everything everywhere without a provider: the last of them must stay."""
+    whole = (User.state == "active", User.role == "admin", User.companies.is_(None), User.subject.is_(None))
     return db.scalar(select(func.count()).select_from(User).where(*whole)) or 0
 
 

@@ -7,11 +7,12 @@ import click
 from console.cli import asking
 from console.cli.family import Family
 from console.cli.output import listing, listing_options, say
-from console.verbs import people, signing_in
+from console.verbs import people, signing_in, signing_on
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
-    "NAME": "name", "ROLE": "role", "COMPANIES": "companies", "SECOND FACTOR": "second_factor", "SIGNED IN": "signed_in_at",
+    "NAME": "name", "ROLE": "role", "COMPANIES": "companies", "SECOND FACTOR": "second_factor", "BY": "signs_in",
+    "SIGNED IN": "signed_in_at",
 }  # fmt: skip
 password_option = click.option(
     "--password-file", metavar="PATH", help="File with the password, one line of 15 characters or more; - reads stdin."
@@ -71,3 +72,12 @@ def remove(name: str) -> None:
     with at_hand() as here:
         people.remove(here, name)
     say(f"{name}: removed")
+
+
+@users.command()
+@click.argument("name")
+def admit(name: str) -> None:
+    """Let somebody who was removed sign in by the provider again; what they may comes from their groups."""
+    with at_hand() as here:
+        signing_on.admit(here, name)
+    say(f"{name}: may sign in by the provider again")

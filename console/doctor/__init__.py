@@ -39,7 +39,16 @@ def look() -> list[Finding]:
     except ConfigError as error:
         return [*found, Finding("settings", "wrong", str(error), "Nothing else can be looked at before that.")]
     found += _each(
-        (standing.settings, standing.site_folder, standing.folder, standing.disk, standing.files, standing.keys), settings
+        (
+            standing.settings,
+            standing.site_folder,
+            standing.folder,
+            standing.disk,
+            standing.files,
+            standing.keys,
+            standing.sign_on,
+        ),
+        settings,
     )
     found += _each((running.sqlite, running.database, running.broker), settings)
     if any(one.name == "database" and one.state == "ok" for one in found):

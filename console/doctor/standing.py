@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config import settings as all_settings
+from config.errors import TiebackError
 from config.settings import Settings, without_password
+from connectors.oidc import Provider
 from console.doctor import Finding
 from workers.noticing import FULL_BYTES, TIGHT_BYTES
 
@@ -19,6 +21,8 @@ def settings(given: Settings) -> Iterator[Finding]:
         text = given.env.get(one.name, one.default)
         if one.name == "TIEBACK_SECRET_KEYS":
             shown = f"{len(given.secret_keys)} given" if text else "not given"
+        elif one.name == "TIEBACK_OIDC_CLIENT_SECRET":
+            shown = "given" if given.oidc_client_secret else "not set"
         else:
             shown = without_password(text) or "not set"
         yield Finding("setting", "ok", f"{one.name}: {shown} ({given.sources[one.name]})")
@@ -97,3 +101,16 @@ def keys(given: Settings) -> Iterator[Finding]:
         yield Finding("keys", "ok", f"one will be made in {given.var / 'secret.key'} at the first start")
     else:
         all_settings.with_keys(given)  # raises the sentence that says how to make one
+
+
+def sign_on(given: Settings) -> Iterator[Finding]:
+    """Whether the provider of sign-in answers, where one is set."""
+    if given.sign_on is None:
+        return
+    name = "sign-in"
+    try:
+        Provider(given.sign_on).document()
+    except TiebackError as error:
+        yield Finding(name, "wrong", str(error), "Until it answers only local people can sign in.")
+    else:
+        yield Finding(name, "ok", f"{given.sign_on.host} answers; {len(given.sign_on.grants)} groups have a role")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from config.errors import ConfigError
 from console import passwords
 from console.pages.parts import done, field, here, me, refused
-from console.verbs import people, signing_in
+from console.verbs import people, signing_in, signing_on
 from store import sessions, users
 from store.session import reading
 
@@ -27,6 +27,7 @@ def _drawn(error: str | None, factor: str | None = None) -> str:
     return render_template(
         "account/show.html",
         error=error,
+        provided=signing_on.offered(here()) or "a provider" if row is not None and row.subject else None,
         factor_on=row is not None and row.totp is not None,
         factor=offered,
         factor_url=passwords.factor_url(offered, me().name),

@@ -18,6 +18,8 @@ def listed(here: AtHand) -> list[dict[str, Any]]:
         value = getattr(here.settings, one.field)
         if one.name == "TIEBACK_SECRET_KEYS":
             shown = f"{len(value)} given" if value else "kept in var/secret.key"
+        elif one.name == "TIEBACK_OIDC_ROLES":
+            shown = here.settings.env.get(one.name, "")
         else:
             shown = _shown(value)
         found.append(
@@ -27,6 +29,8 @@ def listed(here: AtHand) -> list[dict[str, Any]]:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ":".join(str(part) for part in value)
     if isinstance(value, bool):

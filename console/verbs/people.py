@@ -16,7 +16,7 @@ from console.verbs.at_hand import AtHand
 from store import audit, sessions, users
 from store.session import reading, writing
 
-_NAME = re.compile(r"[a-z][a-z0-9._@-]{0,62}")
+NAME = re.compile(r"[a-z][a-z0-9._@-]{0,62}")
 _COMPANY = re.compile(r"[0-9]{1,30}")
 
 
@@ -32,6 +32,7 @@ def shown(row: Any) -> dict[str, Any]:
         "role": row.role,
         "companies": row.companies,
         "second_factor": row.totp is not None,
+        "signs_in": "oidc" if row.subject else "here",
         "version": row.version,
         "created_at": row.created_at,
         "signed_in_at": row.signed_in_at,
@@ -48,7 +49,7 @@ def add(here: AtHand, name: str, role: str, companies: Sequence[str] | None, pas
 
 def checked(name: str, role: str, companies: Sequence[str] | None, password: str) -> tuple[str, list[str] | None, str]:
     """Role, companies and the digest of the password, as they are kept. Raises: ConfigError."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ConfigError(
             f'the name "{name[:80]}" does not fit: it begins with a small letter; then a-z, 0-9, and . _ @ - follow, at most 63.'
         )
@@ -71,6 +72,7 @@ def change(here: AtHand, name: str, version: int, role: str, companies: Sequence
     with writing(here.engine) as db:
         users.alone(db)
         row = _row(db, name)
+        _local(row, "has their role from there")
         if row.role == "admin" and row.companies is None and (role, wanted) != ("admin", None):
             _not_the_last(db)
         if not users.change(db, name, version, role=role, companies=wanted):
@@ -84,7 +86,7 @@ def remove(here: AtHand, name: str) -> None:
     with writing(here.engine) as db:
         users.alone(db)
         row = _row(db, name)
-        if row.role == "admin" and row.companies is None:
+        if row.role == "admin" and row.companies is None and not row.subject:
             _not_the_last(db)
         users.change(db, name, row.version, state="removed", totp=None)
         sessions.end_all(db, row.id)
@@ -97,6 +99,7 @@ def set_password(here: AtHand, name: str, password: str, *, keep: str | None = N
     digest = passwords.digest(password)
     with writing(here.engine) as db:
         row = _row(db, name)
+        _local(row, "has no password here")
         users.set_password(db, row.id, digest)
         sessions.end_all(db, row.id, keep)
         audit.note(db, here.actor, "password set", name)
@@ -134,6 +137,11 @@ def _row(db: Connection, name: str) -> Any:
         names = [one.name for one in users.every(db)]
         raise ConfigError(f'there is no user "{name[:80]}"{did_you_mean(name, names) or ". List them: tieback users list"}')
     return row
+
+
+def _local(row: Any, what: str) -> None:
+    if row.subject:
+        raise ConfigError(f"{row.name} signs in by the provider and {what}. Change their groups there.")
 
 
 def _not_the_last(db: Connection) -> None:

@@ -48,6 +48,7 @@ def sign_in(here: AtHand, name: str, password: str, code: str, browser: Browser)
             raise TooMany("there were too many failed sign-ins. Wait a quarter of an hour, then try again.")
         row = users.get(db, name)
     # An unknown name costs as much as a known one.
+    row = None if row is not None and row.subject else row  # who signs in by the provider has no password here
     known = passwords.fits(password, row.password if row is not None else passwords.NOBODY)
     with writing(here.engine) as db:
         if not (known and row is not None and _factor_fits(here, db, row, code)):
@@ -94,7 +95,7 @@ def confirm(here: AtHand, name: str, password: str) -> None:
     """Raises: ConfigError unless this is the password of who asks."""
     with reading(here.engine) as db:
         row = users.get(db, name)
-    if row is None or not passwords.fits(password, row.password):
+    if row is None or row.subject or not passwords.fits(password, row.password):
         raise ConfigError("the present password does not fit.")
 
 

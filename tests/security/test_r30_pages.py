@@ -50,7 +50,11 @@ def pages_to_see(ids: dict[str, Any]) -> dict[str, str]:
     about = {"runs.show": ids["failed"], "events.show": ids["event"], "deliveries.show": 61, "imports.show": ids["import"]}
     found = {}
     for name, access in TABLE.items():
-        if access.changes or name == "static" or access.rule.startswith(("/api/", "/healthz", "/readyz", "/metrics")):
+        if (
+            access.changes
+            or name == "static"
+            or access.rule.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/sign-in/oidc"))
+        ):
             continue
         words = {"id": str(about.get(name, 1))}
         if name == "records.show":

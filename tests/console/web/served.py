@@ -44,8 +44,9 @@ class Served:
 
 
 @contextmanager
-def served(settings: Settings, engine: Engine) -> Iterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
+def served(settings: Settings, engine: Engine, at: socket.socket | None = None) -> Iterator[Served]:
+    """`at` is a socket that listens already, for who must know the address before."""
+    with at or socket.create_server(("127.0.0.1", 0)) as sock:
         here = AtHand(settings, engine, "console")
         server = Server(create_app(here), sock, settings, threads=4)
         server.start()
