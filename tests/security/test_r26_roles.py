@@ -112,7 +112,7 @@ OBJECTS = {
     "approvals.answer": {"choice": "approve"},
     "api.approval_answer": {"choice": "approve"},
     "api.run": {}, "api.run_retry": {}, "api.run_cancel": {}, "api.event": {}, "api.effect_settle": {"outcome": "applied"},
-    "api.connector": {}, "api.connector_pause": {}, "api.connector_resume": {},
+    "api.connector": {}, "api.connector_pause": {"reason": "x"}, "api.connector_resume": {},
 }  # fmt: skip
 
 
