@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
-from store.board import ago
+from store.board import Only, ago
+from store.board import of as of_connectors
 from store.events import insert
 from store.models import Cause, Run
 from store.types import now
@@ -22,6 +25,39 @@ def cause_of(kind: str, message: str) -> str:
     """The name of a cause; equal for messages that differ in ids and numbers alone."""
     text = kind + "\n" + _VARIES.sub("#", message.split("\n", 1)[0])[:400]
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def of(state: str, reason: str | None, error: Mapping[str, Any] | None) -> str | None:
+    """The cause to keep with a run that ends so; None when it did not fail."""
+    return cause_of(*told(state, reason, error)) if state in ("failed", "parked") else None
+
+
+def told(state: str, reason: str | None, error: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The kind and the message of a failure."""
+    said = error or {}
+    return str(said.get("kind") or state), str(said.get("message") or reason or "no reason was kept")
+
+
+def groups(db: Connection, only: Only, since_s: float) -> list[Any]:
+    """(cause, automation, connector, count, first, last, newest) of the runs that were made within the last seconds."""
+    made = (Run.cause.is_not(None), Run.created_at >= ago(db, since_s), *of_connectors(Run.connector, only))
+    counted = select(
+        Run.cause, Run.automation, Run.connector, func.count().label("runs"), func.min(Run.created_at).label("first"),
+        func.max(Run.created_at).label("last"), func.max(Run.id).label("newest"),
+    )  # fmt: skip
+    return list(db.execute(counted.where(*made).group_by(Run.cause, Run.automation, Run.connector)))
+
+
+def examples(db: Connection, ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """By run, kind and message."""
+    rows = db.execute(select(Run.id, Run.state, Run.reason, Run.error).where(Run.id.in_(ids)))
+    return {row.id: told(row.state, row.reason, row.error) for row in rows}
+
+
+def fresh(db: Connection, only: Only, cause: str, since: dt.datetime) -> int:
+    """How many failed for it since then."""
+    made = (Run.cause == cause, Run.created_at > since, *of_connectors(Run.connector, only))
+    return db.scalar(select(func.count()).select_from(Run).where(*made)) or 0
 
 
 def lately(db: Connection, since_s: float) -> list[Any]:

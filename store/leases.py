@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, true, update
 
 from config.errors import LostLease
+from store import causes
 from store.lanes import lane_is_open, one_by_one
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.types import now
@@ -115,9 +116,11 @@ def reap(db: Connection, work: Work, *, parked: str) -> int:
         work.lease_until: None,
         work.rung_at: None,
     }
+    reason = f"put aside: it ended the worker {LOST_LIMIT + 1} times (killed, out of memory or frozen)"
     if work is not Timer:
-        reason = f"put aside: it ended the worker {LOST_LIMIT + 1} times (killed, out of memory or frozen)"
         values[work.reason] = case((spent, reason), else_=work.reason)  # type: ignore[union-attr]
+    if work is Run:
+        values[Run.cause] = case((spent, causes.of(parked, reason, None)), else_=None)
     return db.execute(update(work).where(work.id.in_(ids)).values(values)).rowcount
 
 

@@ -218,6 +218,7 @@ class Run(Leased, Base):
     after_id: Mapped[int | None] = mapped_column(ForeignKey("tieback_records.id"))
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    cause: Mapped[str | None] = mapped_column(Text64)  # of one that failed or was put aside: `store.causes`
     lines: Mapped[list[Any] | None]  # each `if` line with its result and the values it saw
     group_key: Mapped[str | None] = mapped_column(Text200)  # while it gathers events; None once it has begun
     gather_until: Mapped[dt.datetime | None]
@@ -246,6 +247,9 @@ class Run(Leased, Base):
               sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
         Index("ix_tieback_runs_state", "state", "id"),
         Index("ix_tieback_runs_finished", "finished_at", "state"),
+        # All that a group of failures shows, so that many are grouped without a look at the rows.
+        Index("ix_tieback_runs_cause", "cause", "id", "created_at", "automation", "connector",
+              sqlite_where=text("cause IS NOT NULL"), postgresql_where=text("cause IS NOT NULL")),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from store.types import now
 
 AGAIN = ("failed", "parked", "cancelled")
 FAILED_BEFORE = "~failed"
-_BEFORE = ("state", "reason", "error", "attempt", "lost", "finished_at", "fetch_id", "lane")
+_BEFORE = ("state", "reason", "error", "cause", "attempt", "lost", "finished_at", "fetch_id", "lane")
 
 
 def get(db: Connection, id: int) -> Any | None:
@@ -111,7 +111,8 @@ def again_all(db: Connection, ids: Collection[int], lane: str | None = None) -> 
     unread = [row.id for row in rows if row.fetch_id is not None and row.after_id is None]
     fresh = {
         "state": "waiting", "run_after": case((Run.id.in_(unread), None), else_=now()), "attempt": 0, "lost": 0, "rung_at": None,
-        "finished_at": None, "cancel_asked": None, "reason": None, "error": None, **({"lane": lane} if lane else {}),
+        "finished_at": None, "cancel_asked": None, "reason": None, "error": None, "cause": None,
+        "through": False, **({"lane": lane} if lane else {}),
     }  # fmt: skip
     if not rows:
         return {}

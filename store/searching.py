@@ -27,8 +27,8 @@ _EVENT = (
 
 
 def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
-    """`asked`: state (one or several), automation, connector, lane, event_id, ids, resource, record, project, text (in reason
-    or error), hours, since, until, ended_since."""
+    """`asked`: state (one or several), automation, connector, lane, event_id, cause, ids, resource, record, project, text (in
+    reason or error), hours, since, until, ended_since."""
     wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, before, asked))
     return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
 
@@ -59,7 +59,7 @@ def _runs_alone(wanted: Any, asked: Dict) -> Any:
 def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> list[Any]:
     conditions = [
         *of(Run.connector, only),
-        *_same(Run, asked, "state", "automation", "connector", "lane", "event_id"),
+        *_same(Run, asked, "state", "automation", "connector", "lane", "event_id", "cause"),
         *_about(asked),
         *_lately(db, Run.created_at, asked),
     ]
@@ -119,14 +119,6 @@ def approvals(
     wanted = wanted.where(*_same(Approval, {"state": state, "id": id}, "state", "id"))
     wanted = wanted.where(*([Approval.id < before] if before is not None else []))
     return _dicts(db, wanted.order_by(Approval.id.desc()).limit(limit))
-
-
-def failed(db: Connection, only: Only, limit: int, hours: float) -> list[Dict]:
-    """The newest runs that failed or were put aside, with what tells their causes apart."""
-    kind, message = Run.error["kind"].as_string().label("kind"), Run.error["message"].as_string().label("message")
-    wanted = select(Run.id, Run.automation, Run.state, Run.connector, kind, message, Run.reason, Run.created_at)
-    lately = (Run.state.in_(("failed", "parked")), Run.created_at >= ago(db, 3600.0 * hours))
-    return _dicts(db, wanted.where(*lately, *of(Run.connector, only)).order_by(Run.id.desc()).limit(limit))
 
 
 def records(db: Connection, only: Only, resource: str | None, text: str, limit: int) -> list[Dict]:

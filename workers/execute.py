@@ -16,7 +16,7 @@ from config import failpoints
 from config.errors import ConfigError, Permanent, Withheld
 from config.logs import about
 from connectors import catalogue
-from store import events, flow, lanes, leases, records, runs, timers
+from store import causes, events, flow, lanes, leases, records, runs, timers
 from store.leases import Held
 from store.models import Run
 from store.session import reading, retrying, writing
@@ -152,7 +152,8 @@ def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJour
             if journal.answered_meanwhile(db) or flow.asked_to_end(db, row.id):
                 runs.due_now(db, row.id)
         else:
-            leases.finish(db, held, outcome.state, **values)
+            cause = causes.of(outcome.state, outcome.reason, values["error"])
+            leases.finish(db, held, outcome.state, **values, cause=cause)
             rings = finishing.after(desk, db, rule, row, outcome)
         rings += [("run", id, row.lane) for id in lanes.next_in_line(db, Run, row.lane)]
     desk.call_log.take()

@@ -20,7 +20,10 @@ cause_argument = click.argument("cause")
 @failures.command("list")
 @listing_options
 def list_(limit: int, as_json: bool) -> None:
-    """List the causes of failures, open ones first, those with most runs before the others."""
+    """List the causes of failures, open ones first, those with most runs before the others.
+
+    Try the runs of one again: tieback runs retry --where cause=CAUSE --canary 1
+    """
     with at_hand() as here:
         rows = failing.groups(here)[:limit]
     listing(rows, COLUMNS, as_json=as_json, empty="Nothing has failed within a week.")
@@ -35,13 +38,3 @@ def ack(cause: str, state: str, note: str) -> None:
     with at_hand() as here:
         failing.mark(here, cause, state, note)
     say(f"{cause}: {state}")
-
-
-@failures.command()
-@cause_argument
-@click.option("--most", type=click.IntRange(1, failing.MOST_AT_ONCE), default=1, show_default=True, help="At most so many runs.")
-def retry(cause: str, most: int) -> None:
-    """Try runs of a cause again, the newest first. Try one before you try all."""
-    with at_hand() as here:
-        again = failing.retry(here, cause, most)
-    say(f"{cause}: {again} run{'' if again == 1 else 's'} due again")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from console.cli import story
+from config.errors import ConfigError
+from console.cli import bulk, story
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
-from console.verbs import running, showing, starting
+from console.verbs import choosing, running, showing, starting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -17,7 +21,11 @@ COLUMNS = {
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 
 runs = Family(name="runs", help="What automations did, step by step.")
-ids_argument = click.argument("ids", nargs=-1, required=True, type=RowId(), metavar="ID...")
+ids_argument = click.argument("ids", nargs=-1, type=RowId(), metavar="[ID]...")
+where_option = click.option(
+    "--where", "conditions", multiple=True, metavar="NAME=VALUE",
+    help=f"Those that fit; may be given several times. Names: {', '.join(choosing.OF_RUNS)}.",
+)  # fmt: skip
 
 
 @runs.command("list")
@@ -61,23 +69,47 @@ def start(automation: str, record: str | None, project: str | None) -> None:
 
 @runs.command()
 @ids_argument
+@where_option
+@click.option("--failed-since", metavar="TIME", help="All that failed since then: 6h, 2d or a moment.")
 @click.option(
-    "--through", is_flag=True, help="Also while its lane or connector is paused: to test one. A waiting run will do too."
+    "--through", is_flag=True, help="One run, also while its lane or connector is paused: to test it. A waiting one will do too."
 )
-def retry(ids: tuple[int, ...], through: bool) -> None:
-    """Try failed, parked or cancelled runs again. Steps that succeeded are not repeated."""
+@bulk.options
+def retry(
+    ids: tuple[int, ...], conditions: tuple[str, ...], failed_since: str | None, through: bool, **given: Any
+) -> int:  # fmt: skip
+    """Try failed, parked or cancelled runs again. Steps that succeeded are not repeated.
+
+    One run is due again at once. Several, or those that --where finds (failed ones unless it says a state), become an
+    operation that a worker does; it can be followed, paused, cancelled and taken back: tieback operations.
+    """
+    where = {**bulk.where(conditions), **({"ended_since": failed_since} if failed_since else {})}
     with at_hand() as here:
-        for id in ids:
-            running.retry(here, id, through=through)
-            say(f"run {id}: goes on, through a pause as well" if through else f"run {id}: due again")
+        if len(ids) == 1 and not where:
+            running.retry(here, ids[0], through=through)
+            return _did(ids[0], "goes on, through a pause as well" if through else "due again", given)
+        if through:
+            raise ConfigError("--through is for one run, to test it: give its id alone.")
+        return bulk.begin(here, "retry", {"where": where, "ids": list(ids)}, given)
 
 
 @runs.command()
 @ids_argument
-@click.option("--reason", default="cancelled by hand", show_default=True, help="Why, for those who look later.")
-def cancel(ids: tuple[int, ...], reason: str) -> None:
-    """End waiting or parked runs."""
+@where_option
+@bulk.options
+def cancel(ids: tuple[int, ...], conditions: tuple[str, ...], **given: Any) -> int:
+    """End waiting, running or parked runs: at once, or before their next step.
+
+    One run at once. Several, or those that --where finds, as an operation: tieback operations.
+    """
+    where = bulk.where(conditions)
     with at_hand() as here:
-        for id in ids:
-            running.cancel(here, id, reason)
-            say(f"run {id}: cancelled")
+        if len(ids) == 1 and not where:
+            running.cancel(here, ids[0], given["reason"] or "cancelled by hand")
+            return _did(ids[0], "cancelled", given)
+        return bulk.begin(here, "cancel", {"where": where, "ids": list(ids)}, given)
+
+
+def _did(id: int, became: str, given: Mapping[str, Any]) -> int:
+    show_json({"run": id, "became": became}) if given["as_json"] else say(f"run {id}: {became}")
+    return 0

@@ -16,6 +16,7 @@ from console.pages import (
     find,
     first,
     imports,
+    operations,
     overview,
     queues,
     records,
@@ -30,6 +31,6 @@ from console.pages.parts import standing as standing
 
 PAGES = (
     sign_in, first, account, overview, find, runs, events, records, failures, effects, approvals, alerts, queues, connectors,
-    wizard, automations, schedules, data, imports, audit, users, settings,
+    wizard, automations, schedules, data, imports, operations, audit, users, settings,
 )  # fmt: skip
 VIEWS = {endpoint: view for page in PAGES for endpoint, view in page.VIEWS.items()}

@@ -1,4 +1,4 @@
-"""Failures by cause: acknowledged, ignored, or tried again, the newest one first."""
+"""Failures by cause: acknowledged, ignored, or tried again as an operation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = "/failures"
 
 
 def list_() -> str:
-    return render_template("failures/list.html", groups=failing.groups(here()), most=failing.MOST_AT_ONCE)
+    return render_template("failures/list.html", groups=failing.groups(here()))
 
 
 def mark(cause: str) -> BaseResponse:
@@ -28,9 +28,4 @@ def mark(cause: str) -> BaseResponse:
     return done(PAGE, f"The cause is {state}.")
 
 
-def retry(cause: str) -> BaseResponse:
-    again = failing.retry(here(), cause, 1 if field("canary") else failing.MOST_AT_ONCE)
-    return done(PAGE, f"{again} run{'' if again == 1 else 's'} due again.")
-
-
-VIEWS = {"failures.list": list_, "failures.mark": mark, "failures.retry": retry}
+VIEWS = {"failures.list": list_, "failures.mark": mark}

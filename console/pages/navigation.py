@@ -19,6 +19,7 @@ NAVIGATION = (
             ("runs.list", "/runs", "Runs"),
             ("events.list", "/events", "Events"),
             ("effects.list", "/effects", "Effects"),
+            ("operations.list", "/operations", "Operations"),
             ("imports.list", "/imports", "Imports"),
             ("repairs.list", "/repairs", "Repairs"),
         ),

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
 from console.pages import plots
 from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
-from console.verbs import bulk as bulk_verbs
 from console.verbs import holding, looking, running, showing
 from console.verbs.at_hand import NotThere
 
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 LANES = ("webhook", "manual", "schedule", "backfill")
 SPANS = ("1h", "6h", "24h", "7d", "30d")
-FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "text")
+FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "cause", "text")
 KINDS = {"ok": "good", "failed": "bad", "uncertain": "warn", "waiting": "other", "skipped": plots.SKIPPED}
 
 
@@ -27,34 +26,12 @@ def list_() -> str:
     span = asked("since")
     found = looking.runs(here(), PAGE_ROWS + 1, before(), hours=looking.hours(span), **filters)
     rows, next_page = older(found)
-    words = {"states": STATES, "lanes": LANES, "spans": SPANS, "again": bulk_verbs.AGAIN}
-    query = request.query_string.decode("ascii", "replace")
+    words = {"states": STATES, "lanes": LANES, "spans": SPANS}
+    query = urlencode({name: value for name, value in {**filters, "since": span}.items() if value})
     any_filter = any(filters.values()) or bool(span)
     return render_template(
         "runs/list.html", runs=rows, next_page=next_page, filters=filters, span=span, any_filter=any_filter, query=query, **words
     )
-
-
-def bulk() -> str:
-    """The count first: what a filter finds may be more than was thought."""
-    filters: dict[str, str | None] = {name: asked(name) for name in (*FILTERS, "since")}
-    found = bulk_verbs.count(here(), **_meant(filters))
-    page = "/runs?" + urlencode({name: value for name, value in filters.items() if value})
-    return render_template("runs/bulk.html", asked=filters, count=found, list_page=page, most_at_once=bulk_verbs.MOST_AT_ONCE)
-
-
-def _meant(filters: dict[str, str | None]) -> dict[str, Any]:
-    return {**{name: filters[name] for name in FILTERS}, "hours": looking.hours(filters["since"])}
-
-
-def bulk_retry() -> BaseResponse:
-    filters: dict[str, str | None] = {name: field(name, 400) or None for name in (*FILTERS, "since")}
-    most = field("most", 4)
-    try:
-        again = bulk_verbs.retry(here(), int(most) if most.isdigit() else 1, **_meant(filters))
-    except ConfigError as error:
-        return refused("/runs", error)
-    return done("/runs", f"{again} run{'' if again == 1 else 's'} due again.")
 
 
 def show(id: int) -> str:
@@ -110,8 +87,6 @@ def cancel(id: int) -> BaseResponse:
 
 VIEWS = {
     "runs.list": list_,
-    "runs.bulk": bulk,
-    "runs.bulk_retry": bulk_retry,
     "runs.show": show,
     "runs.retry": retry,
     "runs.cancel": cancel,

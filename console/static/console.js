@@ -57,7 +57,7 @@
     const live = document.getElementById("live");
     const held = live && live.contains(document.activeElement) && document.activeElement !== document.body;
     const chosen = window.getSelection && !window.getSelection().isCollapsed;
-    return !live || document.hidden || held || chosen || live.querySelector("details[open], dialog[open]");
+    return !live || document.hidden || held || chosen || live.querySelector("details[open], dialog[open], td input:checked");
   }
 
   function tick() {
@@ -133,5 +133,12 @@
   drawToggle();
   showTimes(document);
   reachScrolling();
-  setInterval(tick, REFRESH_S * 1000);
+  let waited = 0;
+  setInterval(() => {
+    const live = document.getElementById("live");
+    waited += 1;
+    if (waited < Number((live && live.dataset.every) || REFRESH_S)) return;
+    waited = 0;
+    tick();
+  }, 1000);
 })();

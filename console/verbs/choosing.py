@@ -18,7 +18,7 @@ from workers import replaying as replays_of
 
 Dict = dict[str, Any]
 OF_RUNS = (
-    "state", "automation", "connector", "lane", "resource", "record", "project", "event_id", "text", "since", "until",
+    "state", "automation", "connector", "lane", "resource", "record", "project", "event_id", "cause", "text", "since", "until",
     "ended_since",
 )  # fmt: skip
 OF_EVENTS = ("state", "resource", "since")
@@ -74,6 +74,16 @@ def events(here: AtHand, what: Mapping[str, Any]) -> tuple[Dict, int]:
             return {**kept, "ids": ids}, len(ids)
         count, kept["newest"] = replays.count(db, rule.id, *replays_of.heard_by(rule), **bulk.asked_of({"where": where}))
     return {**kept, "where": where}, count
+
+
+def event_ids(here: AtHand, what: Mapping[str, Any], limit: int) -> tuple[list[int], int]:
+    """The ids of those events, oldest first and at most `limit`, and how many there are."""
+    kept, count = events(here, what)
+    if "ids" in kept:
+        return kept["ids"][:limit], count
+    with reading(here.engine) as db:
+        rule, _ = replaying.in_force(db, kept["rule"])
+        return replays_of.found(db, rule, bulk.asked_of(kept), limit), count
 
 
 def _said(what: Mapping[str, Any], names: Sequence[str], subjects: str) -> tuple[Dict, list[int] | None]:

@@ -37,12 +37,13 @@ class Pace:
 AT_ONCE = Pace()
 
 
-def preview(here: AtHand, kind: str, what: Mapping[str, Any]) -> int | None:
-    """How many runs or events (for a back-test: about how many) it would be about now; None when nobody can tell beforehand.
+def preview(here: AtHand, kind: str, what: Mapping[str, Any]) -> Dict:
+    """`total`: how many runs or events (for a back-test: about how many) it would be now. `what`: as it was understood.
 
     Raises: as `start`.
     """
-    return None if kind == "import" else _prepared(here, kind, what)[1]
+    kept, total = _prepared(here, kind, what)
+    return {"kind": kind, "what": _in_short(kept), "total": total}
 
 
 def start(here: AtHand, kind: str, what: Mapping[str, Any], *, pace: Pace = AT_ONCE, why: str = "") -> int:
@@ -72,12 +73,8 @@ def start(here: AtHand, kind: str, what: Mapping[str, Any], *, pace: Pace = AT_O
             db, kind, kept, here.actor, why=why[:500], connectors=here.only, total=total, rate=pace.rate, canary=pace.canary,
             window_s=pace.window_s,
         )  # fmt: skip
-        said = {name: value for name, value in kept.items() if name not in ("source", "newest")}
-        if "ids" in said:
-            said["ids"] = said["ids"][:100]
-        audit.note(
-            db, here.actor, "operation started", str(id), {"kind": kind, **said, **vars(pace), "total": total, "why": why[:500]}
-        )
+        said = {"kind": kind, **_in_short(kept), **vars(pace), "total": total, "why": why[:500]}
+        audit.note(db, here.actor, "operation started", str(id), said)
     return id
 
 
@@ -88,8 +85,8 @@ def of_import(here: AtHand, import_id: int) -> int:
 
 
 def _prepared(here: AtHand, kind: str, what: Mapping[str, Any]) -> tuple[Dict, int]:
-    if kind not in KINDS:
-        raise ConfigError(f'"{kind[:40]}" is no kind of operation. There are: {", ".join(KINDS)}')
+    if kind not in KINDS or kind == "import":
+        raise ConfigError(f'"{kind[:40]}" is no kind of operation that is counted. There are: {", ".join(KINDS[:-1])}')
     if kind == "replay":
         return choosing.events(here, what)
     if kind == "backtest":
@@ -145,11 +142,17 @@ def shown(here: AtHand, id: int) -> Dict:
 
 
 def _public(row: Dict) -> Dict:
-    """Without what only the worker needs: a rule's whole text, thousands of ids."""
-    what = {name: value for name, value in row["what"].items() if name not in ("source", "newest")}
-    if "ids" in what:
-        what |= {"ids": what["ids"][:100], "chosen": len(what["ids"])}
-    return {**{name: value for name, value in row.items() if name != "connectors"}, "what": what}
+    return {**{name: value for name, value in row.items() if name != "connectors"}, "what": _in_short(row["what"])}
+
+
+def _in_short(what: Mapping[str, Any]) -> Dict:
+    """Without what only the worker needs: a rule's whole text, thousands of ids, where a search ends."""
+    found = {name: value for name, value in what.items() if name not in ("source", "newest")}
+    if "ids" in found:
+        found |= {"ids": found["ids"][:100], "chosen": len(found["ids"])}
+    if "where" in found:
+        found["where"] = {name: value for name, value in found["where"].items() if name != "text_above"}
+    return found
 
 
 def _may(row: Dict, left: bool) -> list[str]:

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 from automations import definition
-from automations.durations import seconds
 from automations.parts import Automation
 from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs.at_hand import AtHand, NotThere
-from store import audit, definitions, replays, timers, tracing
+from store import audit, definitions, replays, tracing
 from store.session import reading, writing
 from workers import replaying
 from workers.loaded import site_tables
 from workers.replaying import Would as Would
 
 STATES = (*replays.EVENT_STATES, *replays.RUN_STATES)
-
-
-def found(
-    here: AtHand, name: str, *, since: str | None, state: str | None, resource: str | None, limit: int
-) -> tuple[list[int], int]:
-    """Ids of the events that concern the automation and fit, oldest first, and how many there are.
-
-    Raises: ConfigError when nothing is asked for.
-    """
-    if since is None and state is None and resource is None:
-        raise ConfigError("say which events: their ids, or at least one of --since, --state and --resource.")
-    with reading(here.engine) as db:
-        rule, _ = in_force(db, name)
-        after = None if since is None else timers.clock(db) - dt.timedelta(seconds=_seconds(since))
-        asked: dict[str, Any] = {"since": after, "state": state, "resource": resource}
-        count, _newest = replays.count(db, name, *replaying.heard_by(rule), **asked)
-        return replaying.found(db, rule, asked, limit), count
 
 
 def would(here: AtHand, name: str, ids: Sequence[int]) -> list[Would]:
@@ -46,19 +27,15 @@ def would(here: AtHand, name: str, ids: Sequence[int]) -> list[Would]:
         return [replaying.would(db, rule, event(db, id), tables) for id in ids]
 
 
-def live(here: AtHand, name: str, ids: Sequence[int], *, repeat_effects: bool = False) -> list[tuple[int, int | None]]:
-    """(event, run) of each: the run is due now, None when no trigger hears the event. Raises: NotThere, ConfigError."""
-    made = []
+def live(here: AtHand, name: str, id: int, *, repeat_effects: bool = False) -> int | None:
+    """One event at once: its run, which is due; None when no trigger hears it. Raises: NotThere, ConfigError."""
     with writing(here.engine) as db:
         rule, version_id = in_force(db, name)
         if rule.stage == "off":
             raise ConfigError(f"{name} is in stage: off. Write stage: shadow or live.")
-        for id in ids:
-            run_id = replaying.live(db, rule, version_id, event(db, id), here.actor, repeat_effects=repeat_effects)
-            made.append((id, run_id))
-        detail = {"events": [id for id, _ in made][:100], "count": len(made), "repeat_effects": repeat_effects}
-        audit.note(db, here.actor, "events replayed", name, detail)
-    return made
+        run_id = replaying.live(db, rule, version_id, event(db, id), here.actor, repeat_effects=repeat_effects)
+        audit.note(db, here.actor, "event replayed", name, {"event": id, "run": run_id, "repeat_effects": repeat_effects})
+    return run_id
 
 
 def in_force(db: Any, name: str) -> tuple[Automation, int]:
@@ -78,10 +55,3 @@ def event(db: Any, id: int) -> Any:
     if replays.is_replay(row):
         raise ConfigError(f"event {id} is a replay itself; replay event {row.body['replay']['event']}.")
     return row
-
-
-def _seconds(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise ConfigError(f"--since: {error}") from None

@@ -1,0 +1,149 @@
+"""Operations: long work, counted before it begins, followed while it goes on, paused, cancelled and taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.errors import ConfigError
+from console.pages.parts import PAGE_ROWS, Typed, asked, before, done, field, here, older, refused, say
+from console.verbs import choosing, operating
+from console.verbs.at_hand import NotThere
+from console.verbs.operating import Pace
+
+PAGE = "/operations"
+CAREFUL = {"canary": "3", "window_s": "10", "rate": "", "why": ""}
+Dict = dict[str, Any]
+
+
+def list_() -> str:
+    filters = {name: asked(name) for name in ("kind", "state")}
+    rows, next_page = older(operating.listed(here(), PAGE_ROWS + 1, before(), **filters))
+    return render_template(
+        "operations/list.html", operations=rows, next_page=next_page, filters=filters, kinds=operating.KINDS,
+        states=operating.STATES,
+    )  # fmt: skip
+
+
+def show(id: int) -> str:
+    found = operating.shown(here(), id)
+    return render_template("operations/show.html", one=found, going=found["state"] not in operating.RESTS)
+
+
+def ask() -> str:
+    """How many it would be, before anything is done."""
+    kind, what = _wished(request.args)
+    return _drawn(kind, what, CAREFUL if kind == "retry" else {**CAREFUL, "canary": ""})
+
+
+def _drawn(kind: str, what: Dict, typed: dict[str, str], error: str | None = None, wrong: str | None = None) -> str:
+    found: Dict = {"total": 0, "what": what}
+    try:
+        found = operating.preview(here(), kind, what)
+    except NotThere as missing:
+        error = error or str(missing)
+    except ConfigError as unfit:
+        error = error or str(unfit)
+    nothing_said = not what["where"] and not what["ids"] and not what["everything"]
+    return render_template(
+        "operations/ask.html", kind=kind, what=what, shown=found["what"], total=found["total"], typed=Typed(typed), error=error,
+        wrong=wrong, nothing_said=nothing_said, query=urlencode([*_fields(kind, what), ("everything", "1")]),
+        fields=_fields(kind, what), back="/runs?" + urlencode(_conditions(what)),
+    )  # fmt: skip
+
+
+def _wished(given: MultiDict[str, str]) -> tuple[str, Dict]:
+    """What the address or the form says: `kind`, a condition of each name, `id` of each one that was chosen, `everything`."""
+    where: Dict = {}
+    for name in choosing.OF_RUNS:
+        values = [value[:400].strip() for value in given.getlist(name) if value.strip()]
+        if values:
+            where[name] = values if len(values) > 1 else values[0]
+    ids = [int(text) for text in given.getlist("id")[: choosing.MOST_CHOSEN + 1] if text.isdigit() and len(text) <= 18]
+    kind = given.get("kind", "")
+    return kind if kind in ("retry", "cancel") else "retry", {
+        "where": where,
+        "ids": ids,
+        "everything": bool(given.get("everything")),
+    }
+
+
+def _conditions(what: Dict) -> list[tuple[str, str]]:
+    found = []
+    for name, value in what["where"].items():
+        found += [(name, str(one)) for one in (value if isinstance(value, list) else [value])]
+    return found
+
+
+def _fields(kind: str, what: Dict) -> list[tuple[str, str]]:
+    """The same wish once more, as fields of a form."""
+    all_of_it = [("everything", "1")] if what["everything"] else []
+    return [("kind", kind), *_conditions(what), *(("id", str(id)) for id in what["ids"]), *all_of_it]
+
+
+def start() -> BaseResponse | tuple[str, int]:
+    kind, what = _wished(request.form)
+    typed = {name: field(name, 500) for name in CAREFUL}
+    wrong = None
+    try:
+        numbers = {}
+        for name, told in (("rate", "Per second"), ("canary", "Try first"), ("window_s", "Undo window")):
+            wrong = name
+            numbers[name] = _number(typed[name], told)
+        wrong = None
+        pace = Pace(numbers["rate"], int(numbers["canary"] or 0), numbers["window_s"] or 0.0)
+        id = operating.start(here(), kind, what, pace=pace, why=typed["why"])
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return _drawn(kind, what, typed, str(error), wrong), 422
+    say(f"Operation {id} begins" + (f" in {pace.window_s:g} s; until then it can be withdrawn." if pace.window_s else "."))
+    return redirect(f"{PAGE}/{id}", 303)
+
+
+def _number(text: str, name: str) -> float | None:
+    if not text:
+        return None
+    try:
+        found = float(text.replace(",", "."))
+    except ValueError:
+        found = float("nan")
+    if not 0 <= found <= 10**6:
+        raise ConfigError(f'{name}: "{text[:40]}" is no number. Write one such as 10, or leave it empty.')
+    return found
+
+
+def _did(id: int, verb: Any, sentence: str) -> BaseResponse:
+    try:
+        verb()
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return refused(f"{PAGE}/{id}", error)
+    return done(f"{PAGE}/{id}", sentence)
+
+
+def pause(id: int) -> BaseResponse:
+    return _did(id, lambda: operating.pause(here(), id), f"Operation {id} is paused. What it made due goes on.")
+
+
+def resume(id: int) -> BaseResponse:
+    return _did(id, lambda: operating.resume(here(), id), f"Operation {id} goes on.")
+
+
+def cancel(id: int) -> BaseResponse:
+    return _did(id, lambda: operating.cancel(here(), id), f"Operation {id} is cancelled.")
+
+
+def take_back(id: int) -> BaseResponse:
+    return _did(id, lambda: operating.take_back(here(), id), f"Operation {id} is being taken back: what nobody has begun with.")
+
+
+VIEWS = {
+    "operations.list": list_, "operations.show": show, "operations.ask": ask, "operations.start": start,
+    "operations.pause": pause, "operations.resume": resume, "operations.cancel": cancel, "operations.take_back": take_back,
+}  # fmt: skip
