@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, select, update
 from sqlalchemy.exc import IntegrityError
 
-from store import causes, events, gathering, leases
+from store import cause_names, events, gathering, leases
 from store.leases import Held
 from store.models import Fetch, Run
 from store.types import now
@@ -135,7 +135,7 @@ def _has_seen(db: Connection, run: Any, after_id: int | None) -> int | None:
 
 def _close(db: Connection, id: int, state: str, reason: str, error: dict[str, Any] | None = None, **values: Any) -> None:
     ended = {
-        "state": state, "reason": reason, "error": error, "cause": causes.of(state, reason, error), "finished_at": now(),
+        "state": state, "reason": reason, "error": error, "cause": cause_names.of(state, reason, error), "finished_at": now(),
         "run_after": None,
     }  # fmt: skip
     db.execute(update(Run).where(Run.id == id, *_BLOCKED).values(**ended, **values))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, true, update
 
 from config.errors import LostLease
-from store import causes
+from store import cause_names
 from store.lanes import lane_is_open, one_by_one
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.types import now
@@ -120,7 +120,7 @@ def reap(db: Connection, work: Work, *, parked: str) -> int:
     if work is not Timer:
         values[work.reason] = case((spent, reason), else_=work.reason)  # type: ignore[union-attr]
     if work is Run:
-        values[Run.cause] = case((spent, causes.of(parked, reason, None)), else_=None)
+        values[Run.cause] = case((spent, cause_names.of(parked, reason, None)), else_=None)
     return db.execute(update(work).where(work.id.in_(ids)).values(values)).rowcount
 
 

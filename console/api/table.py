@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from flask import Response
 
-from console.api import described, views, working
+from console.api import described, operations, views, working
 from console.api.described import Described
 
-DESCRIBED: Mapping[str, Described] = {**described.DESCRIBED, **working.DESCRIBED}
-VIEWS: Mapping[str, Callable[..., Response]] = {**views.VIEWS, **working.VIEWS}
+DESCRIBED: Mapping[str, Described] = {**described.DESCRIBED, **working.DESCRIBED, **operations.DESCRIBED}
+VIEWS: Mapping[str, Callable[..., Response]] = {**views.VIEWS, **working.VIEWS, **operations.VIEWS}

@@ -63,7 +63,7 @@ def pages_to_see(ids: dict[str, Any]) -> dict[str, str]:
             words["name"] = "rfi-to-database"
         if name.startswith("data"):
             words["name"] = "rfis"
-        found[name] = path_of(access, **words) + ("?state=failed" if name == "runs.bulk" else "")
+        found[name] = path_of(access, **words) + ("?kind=retry&state=failed" if name == "operations.ask" else "")
     return found
 
 

@@ -3,11 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from store.causes import of
+from store.cause_names import of
 from store.types import Instant, Json, Key
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0015"
 
 AT_ONCE = 5000
 

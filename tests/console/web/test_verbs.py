@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from config.errors import ConfigError
-from console.verbs import bulk, failing, holding, looking, settling, standing, switching
+from console.verbs import failing, holding, looking, settling, standing, switching
 from console.verbs.at_hand import NotThere
 from store import beats, board, causes, definitions, leases, pauses, runs
 from store.models import Pause, Run
@@ -138,7 +138,8 @@ def test_what_is_settled_or_at_work_is_left_alone(console: Served, engine: Engin
 
 
 def fail(engine: Engine, key: str, message: str, kind: str = "http_429") -> int:
-    return a_run(engine, key, state="failed", finished_at=now(), error={"step": "do/0", "kind": kind, "message": message})
+    error = {"step": "do/0", "kind": kind, "message": message}
+    return a_run(engine, key, state="failed", finished_at=now(), error=error, cause=causes.of("failed", None, error))
 
 
 def test_failures_that_differ_in_ids_alone_are_one_cause(console: Served, engine: Engine) -> None:
@@ -163,47 +164,13 @@ def test_an_acknowledged_cause_counts_what_failed_since(console: Served, engine:
         assert causes.every(db) == {}
 
 
-def test_the_newest_run_is_tried_first_then_all(console: Served, engine: Engine) -> None:
-    first, last = fail(engine, "e1", "429 on /a/1"), fail(engine, "e2", "429 on /a/2")
-    (group,) = failing.groups(console.here)
-    assert failing.retry(console.here, group["cause"], 1) == 1
-    assert (state_of(engine, first), state_of(engine, last)) == ("failed", "waiting")
-    assert failing.retry(console.here, group["cause"], 500) == 1
-    assert state_of(engine, first) == "waiting"
-
-
-def test_runs_of_a_filter_are_counted_then_the_newest_is_tried_then_all(console: Served, engine: Engine) -> None:
-    for number in range(3):
-        fail(engine, f"e{number}", "429")
-    a_run(engine, "fine", state="ok")
-    assert bulk.count(console.here, state="failed") == 3
-    assert bulk.count(console.here, state="failed", automation="other") == 0
-    assert bulk.retry(replace(console.here, only=frozenset({"north"})), 500, state="failed") == 0
-    assert bulk.retry(console.here, 1, state="failed") == 1
-    assert [state_of(engine, id) for id in (1, 2, 3)] == ["failed", "failed", "waiting"]
-    assert bulk.retry(console.here, 500, state="failed") == 2
-    assert bulk.count(console.here, state="failed") == 0
-
-
-@pytest.mark.parametrize("asked", [{}, {"state": None}, {"state": "ok"}, {"automation": "rule"}])
-def test_without_a_filter_that_means_something_nothing_is_tried_again(console: Served, asked: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="say which runs"):
-        bulk.retry(console.here, 500, **asked)
-
-
-def test_from_the_list_one_comes_to_the_count_and_from_there_to_the_retry(console: Served, engine: Engine) -> None:
-    fail(engine, "e1", "429")
-    fail(engine, "e2", "429")
-    console.person("otto", "operator")
-    otto = Visitor(console.url)
-    otto.sign_in("otto")
-    assert 'href="/runs-again?state=failed"' in otto.get("/runs?state=failed").text
-    page = otto.get("/runs-again?state=failed")
-    assert "Retry 2 runs?" in page.text
-    assert otto.post("/runs-again", {"form_token": page.token, "state": "failed", "most": "500"}).status == 303
-    assert state_of(engine, 1) == state_of(engine, 2) == "waiting"
-    # Without a filter it is a sentence, not everything.
-    assert otto.get("/runs-again").status == 422
+def test_the_runs_of_a_cause_are_found_by_it(console: Served, engine: Engine) -> None:
+    ids = [fail(engine, "e1", "429 on /a/1"), fail(engine, "e2", "429 on /a/2")]
+    fail(engine, "other", "403 on /orders", "http_403")
+    group = failing.groups(console.here)[0]
+    assert (group["count"], group["newest"]) == (2, ids[1])
+    assert [run["id"] for run in looking.runs(console.here, 9, cause=group["cause"])] == ids[::-1]
+    assert failing.groups(replace(console.here, only=frozenset({"north"}))) == []
 
 
 # The verdict

@@ -20,6 +20,7 @@ from store import (
     audit,
     beats,
     calls,
+    causes,
     connectors,
     definitions,
     deliveries,
@@ -27,6 +28,7 @@ from store import (
     events,
     hooks,
     imports,
+    operations,
     pauses,
     projects,
     records,
@@ -232,6 +234,7 @@ def _run(
         .values(
             state=state,
             error=error,
+            cause=causes.of(state, None, error),
             reason=word("unchanged since run 3") if state in ("skipped", "cancelled") else None,
             attempt=1 + number % 3,
             started_at=now(-90_000),
@@ -339,6 +342,10 @@ def _rest(db: Connection, word: Word) -> None:
             },
             version="updated_at",
         )
+    operations.add(
+        db, "retry", {"where": {"state": "failed", "text": word("429")}, "newest": 50}, word("user:ana"), why=word("it is back"),
+        total=12, rate=5.0, canary=3,
+    )  # fmt: skip
     audit.note(db, word("cli:ana"), "connector added", word("acme-prod"), {"company_id": word(COMPANY)})
     alive(db, word)
     approvals.ask(
