@@ -134,6 +134,12 @@ automations.list      GET   /automations                              viewer    
 automations.show      GET   /automations/<name>                       viewer    whole
 automations.pause     POST  /automations/<name>/pause                 operator  whole
 automations.resume    POST  /automations/<name>/resume                operator  whole
+automations.hold      POST  /automations/<name>/hold                  operator  whole
+automations.follow    POST  /automations/<name>/follow                operator  whole
+automations.diff      GET   /automations/<name>/diff                  viewer    whole
+automations.version   GET   /automations/<name>/versions/<version>    viewer    whole
+automations.activate  POST  /automations/<name>/versions/<version>/activate operator whole
+automations.backtest  POST  /automations/<name>/versions/<version>/backtest operator whole
 queues.show           GET   /queues                                   viewer    whole
 queues.pause          POST  /queues/<lane>/pause                      operator  whole
 queues.drain          POST  /queues/<lane>/drain                      operator  whole
@@ -193,6 +199,14 @@ api.connector_resume  POST  /api/v1/connectors/<name>/resume          operator  
 api.automations       GET   /api/v1/automations                       viewer    whole
 api.automation_pause  POST  /api/v1/automations/<name>/pause          operator  whole
 api.automation_resume POST  /api/v1/automations/<name>/resume         operator  whole
+api.automation        GET   /api/v1/automations/<name>                viewer    whole
+api.automation_diff   GET   /api/v1/automations/<name>/diff           viewer    whole
+api.automation_hold   POST  /api/v1/automations/<name>/hold           operator  whole
+api.automation_follow POST  /api/v1/automations/<name>/follow         operator  whole
+api.version           GET   /api/v1/automations/<name>/versions/<version> viewer whole
+api.version_tests     GET   /api/v1/automations/<name>/versions/<version>/tests viewer whole
+api.version_activate  POST  /api/v1/automations/<name>/versions/<version>/activate operator whole
+api.version_backtest  POST  /api/v1/automations/<name>/versions/<version>/backtest operator whole
 api.queues            GET   /api/v1/queues                            viewer    whole
 api.queue_pause       POST  /api/v1/queues/<lane>/pause               operator  whole
 api.queue_drain       POST  /api/v1/queues/<lane>/drain               operator  whole

@@ -122,6 +122,13 @@ def paused_automations(db: Connection) -> list[str]:
     return list(db.scalars(select(Automation.name).where(Automation.state == "paused").order_by(Automation.name)))
 
 
+def held_versions(db: Connection) -> list[tuple[str, dict[str, Any], bool]]:
+    """(automation, who holds its version and why, whether its file says something else)."""
+    held = (Automation.held.is_not(None), Automation.state != "removed")
+    rows = db.execute(select(Automation.name, Automation.held, Automation.offered_id).where(*held).order_by(Automation.name))
+    return [(row.name, row.held, row.offered_id is not None) for row in rows]
+
+
 def hooks_amiss(db: Connection, only: Only) -> list[Any]:
     """Subscriptions that are not as they should be."""
     amiss = Hook.status.in_(("disabled", "missing", "vanished"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Text, cast, delete, select, update
+from sqlalchemy.orm import aliased
 
 from store.events import insert
 from store.models import Automation, Fact, SiteFile, Version
@@ -26,22 +27,35 @@ def content_hash(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def activate(db: Connection, name: str, file: str, source: str) -> bool:
-    """Put a text in force. True when that changed something."""
+def keep_version(db: Connection, name: str, file: str, source: str) -> int:
+    """The id of this text of an automation, kept for good."""
     digest = content_hash(source)
-    known = {"automation": name, "hash": digest}
-    kept = insert(db, Version).values({**known, "file": file, "source": source})
+    kept = insert(db, Version).values({"automation": name, "hash": digest, "file": file, "source": source})
     # A file that was renamed brings the same text: by its path it is known when it breaks later.
     db.execute(kept.on_conflict_do_update(index_elements=["automation", "hash"], set_={"file": file}, where=Version.file != file))
-    version_id = db.scalar(select(Version.id).where(Version.automation == name, Version.hash == digest))
-    now_there = db.execute(select(Automation.__table__).where(Automation.name == name)).first()
-    if now_there is not None and now_there.version_id == version_id and now_there.broken is None and now_there.state != "removed":
-        return False
-    state = now_there.state if now_there is not None and now_there.state == "paused" else "active"
-    values = {"version_id": version_id, "broken": None, "state": state}
+    return int(db.execute(select(Version.id).where(Version.automation == name, Version.hash == digest)).scalar_one())
+
+
+def activate(db: Connection, name: str, file: str, source: str) -> str | None:
+    """What the file says now: `activated`, or only `offered` while a person holds another version; None when it is no news."""
+    version_id = keep_version(db, name, file, source)
+    row = db.execute(select(Automation.__table__).where(Automation.name == name)).first()
+    state = row.state if row is not None and row.state == "paused" else "active"
+    held = row is not None and row.held is not None and row.version_id is not None
+    offered_id = version_id if held and row is not None and row.version_id != version_id else None
+    values = {"version_id": row.version_id if held and row is not None else version_id, "offered_id": offered_id,
+              "broken": None, "state": state}  # fmt: skip
+    if row is not None and all(getattr(row, key) == value for key, value in values.items()):
+        return None
     upsert = insert(db, Automation).values({"name": name, **values})
     db.execute(upsert.on_conflict_do_update(index_elements=["name"], set_=values))
-    return True
+    return "activated" if offered_id is None else "offered"
+
+
+def choose(db: Connection, name: str, version_id: int, held: dict[str, Any] | None, offered_id: int | None) -> None:
+    """A person puts a version in force. `held` says who and why, when what the file says is to wait as `offered_id`."""
+    values = {"version_id": version_id, "held": held, "offered_id": offered_id}
+    db.execute(update(Automation).where(Automation.name == name).values(values))
 
 
 def note_broken(db: Connection, name: str, message: str) -> bool:
@@ -78,11 +92,13 @@ def in_state(db: Connection, state: str) -> list[str]:
 
 
 def every(db: Connection) -> list[Any]:
-    """All automations with state, version hash and the message of a broken file."""
+    """All automations with state, version hash and the message of a broken file; `offered_hash`: what waits for a person."""
+    offered = aliased(Version)
     return list(
         db.execute(
-            select(Automation.__table__, Version.hash, Version.file, Version.source)
+            select(Automation.__table__, Version.hash, Version.file, Version.source, offered.hash.label("offered_hash"))
             .outerjoin(Version, Version.id == Automation.version_id)
+            .outerjoin(offered, offered.id == Automation.offered_id)
             .where(Automation.state != "removed")
             .order_by(Automation.name)
         )

@@ -171,7 +171,9 @@ class _Site:
         names: dict[str, str] = {}
         broken: dict[str, str] = {}
         rules: list[definition.Automation] = []
-        before = {row.file: row.name for row in definitions.every(self._db) if row.file}
+        standing = definitions.every(self._db)
+        before = {row.file: row.name for row in standing if row.file}
+        held = {row.name: row for row in standing if row.held and row.source}
         for path in _files(self._site, "automations"):
             shown = f"automations/{path.name}"
             try:
@@ -180,9 +182,10 @@ class _Site:
                 if rule.id in names:
                     raise ConfigError(f'{shown}: the id "{rule.id}" is taken by {names[rule.id]}. Give one of them another id.')
                 names[rule.id] = shown
-                rules.append(rule)
                 news = definitions.activate(self._db, rule.id, shown, source)
-                self._note(news, "automation activated", rule.id, detail={"version": rule.version, "file": shown})
+                self._note(bool(news), f"automation {news}", rule.id, detail={"version": rule.version, "file": shown})
+                kept = held.get(rule.id)
+                rules.append(rule if kept is None else definition.reload(kept.source, kept.file))
             except ConfigError as error:
                 self._messages.append(_drawn(error))
                 broken.setdefault(before.get(shown, path.stem[:MOST_NAME]), _drawn(error))

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 
 from flask import Response
 
-from console.api import described, operations, views, working
+from console.api import described, operations, versions, views, working
 from console.api.described import Described
 
-DESCRIBED: Mapping[str, Described] = {**described.DESCRIBED, **working.DESCRIBED, **operations.DESCRIBED}
-VIEWS: Mapping[str, Callable[..., Response]] = {**views.VIEWS, **working.VIEWS, **operations.VIEWS}
+DESCRIBED: Mapping[str, Described] = {
+    **described.DESCRIBED, **working.DESCRIBED, **operations.DESCRIBED, **versions.DESCRIBED,
+}  # fmt: skip
+VIEWS: Mapping[str, Callable[..., Response]] = {
+    **views.VIEWS, **working.VIEWS, **operations.VIEWS, **versions.VIEWS,
+}  # fmt: skip

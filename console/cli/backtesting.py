@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from console.cli.output import json_option, say, show_json, shown
-from console.verbs import backtesting
+from console.verbs import backtesting, versioning
 from console.verbs.at_hand import at_hand
 from console.verbs.backtesting import Result
 
@@ -17,14 +17,16 @@ from console.verbs.backtesting import Result
 @click.argument("rule")
 @click.option("--since", default="30d", show_default=True, help="How far back, such as 24h or 30d.")
 @click.option("--limit", type=click.IntRange(0, 100_000), default=20, show_default=True, help="Show at most so many that differ.")
+@click.option("--version", help="A stored version instead: the beginning of its hash, in-force or offered.")
 @json_option
-def backtest(rule: str, since: str, limit: int, as_json: bool) -> None:
+def backtest(rule: str, since: str, limit: int, version: str | None, as_json: bool) -> None:
     """Run a rule as its file stands now over stored events and records. Nothing is called, and nothing written.
 
     Compares how often it would fire with how often it did, and says which events differ and why.
     """
     with at_hand() as here:
-        found = backtesting.run(here, rule, since, shown=limit, told=_progress)
+        meant = None if version is None else versioning.rule(here, rule, version)
+        found = backtesting.run(here, rule, since, rule=meant, shown=limit, told=_progress)
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if as_json:

@@ -32,6 +32,11 @@ MORE = {
     "test": ("testing:test", "Run the tests that automations bring along."),
     "backtest": ("backtesting:backtest", "Run a rule as its file stands now over what is stored."),
     "diff": ("differing:diff", "Show what apply would change."),
+    "versions": ("versions:versions", "List the versions of an automation."),
+    "show": ("versions:show", "Show an automation, or run a version's tests."),
+    "hold": ("versions:hold", "Keep the version in force, whatever the file says."),
+    "follow": ("versions:follow", "Put in force what the file says."),
+    "activate": ("versions:activate", "Put an earlier version in force, or one that waits."),
     "explain": ("explaining:explain", "Say why an automation did what it did with an event."),
 }
 

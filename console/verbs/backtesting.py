@@ -20,9 +20,20 @@ from workers.backtest import Result as Result
 from workers.loaded import site_tables
 
 
-def run(here: AtHand, name: str, since: str, *, shown: int = 50, told: Callable[[int], None] = lambda _n: None) -> Result:
-    """Here and now. `since` is a length of time such as 30d. Raises: ConfigError when the file does not load or is not there."""
-    rule, after = of_file(here, name), _moment(here, since)
+def run(
+    here: AtHand,
+    name: str,
+    since: str,
+    *,
+    rule: Automation | None = None,
+    shown: int = 50,
+    told: Callable[[int], None] = lambda _n: None,
+) -> Result:
+    """Here and now, of what its file says, or of `rule`. `since` is a length of time such as 30d.
+
+    Raises: ConfigError when the file does not load or is not there.
+    """
+    rule, after = rule or of_file(here, name), _moment(here, since)
     with reading(here.engine) as db:
         tables = site_tables(db)
     return backtest.run(here.engine, rule, after, tables, shown=shown, told=told)

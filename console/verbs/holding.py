@@ -68,10 +68,10 @@ def what_holds(here: AtHand, lane: str, connector: str) -> list[str]:
     return held
 
 
-def said_why(reason: str, what: str) -> str:
+def said_why(reason: str, what: str, how: str = "paused") -> str:
     """The reason as it is kept. Raises: ConfigError when there is none."""
     if not reason.strip():
-        raise ConfigError(f"reason: say why; whoever finds {what} paused must know whether they may resume it.")
+        raise ConfigError(f"reason: say why; whoever finds {what} {how} must know whether they may end that.")
     return reason.strip()[:500]
 
 

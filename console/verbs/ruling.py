@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from config import yamlfile
 from config.errors import ConfigError
 from config.problems import did_you_mean
@@ -50,6 +52,11 @@ def applied(here: AtHand) -> Applied:
 
 
 def _became(name: str, was: Any, row: Any) -> str | None:
+    if row.offered_hash and (was is None or was.offered_hash != row.offered_hash):
+        return (
+            f"{name}: {row.offered_hash[:8]} waits, {row.held['by']} holds {row.hash[:8]} ({row.held['reason']}). "
+            f"To put it in force: tieback rules follow {name}"
+        )
     if row.broken:
         return f"{name}: broken, {f'version {row.hash[:8]} stays in force' if row.hash else 'and no version of it was ever good'}"
     if was is None or was.hash is None:
@@ -93,15 +100,20 @@ def tested(rows: list[Dict], here: AtHand) -> list[Dict]:
     return rows
 
 
+def row_of(db: Connection, name: str) -> Any:
+    """The row of `definitions.every` of this name. Raises: NotThere."""
+    rows = {row.name: row for row in definitions.every(db)}
+    if name not in rows:
+        raise NotThere(f'there is no automation "{name[:80]}"{did_you_mean(name, rows) or "."}')
+    return rows[name]
+
+
 def shown(here: AtHand, name: str) -> Dict:
     """One automation with its text, every version there was, and who paused it. Raises: NotThere."""
     with reading(here.engine) as db:
-        rows = {row.name: row for row in definitions.every(db)}
-        if name not in rows:
-            raise NotThere(f'there is no automation "{name[:80]}"{did_you_mean(name, rows) or "."}')
-        versions = [dict(row._mapping) for row in definitions.versions(db, name)]
-        paused = holding.by_whom(db, "automation", name) if rows[name].state == "paused" else None
-    row = rows[name]
+        row = row_of(db, name)
+        versions = [dict(one._mapping) for one in definitions.versions(db, name)]
+        paused = holding.by_whom(db, "automation", name) if row.state == "paused" else None
     return {**_shown(row), "source": row.source or "", "versions": versions, "in_force": row.state, "paused": paused}
 
 
@@ -115,6 +127,8 @@ def _shown(row: Any) -> Dict:
         "version": row.hash[:8] if row.hash else None,
         "file": row.file,
         "broken": row.broken,
+        "held": row.held,
+        "offered": row.offered_hash[:8] if row.offered_hash else None,
         "updated_at": row.updated_at,
     }
 

@@ -66,6 +66,9 @@ def _held(db: Connection, here: AtHand) -> Iterator[Reason]:
     if here.only is None:
         for name in board.paused_automations(db):
             yield Reason("held", f"The automation {name} is paused", f"/automations/{name}")
+        for name, held, waits in board.held_versions(db):
+            more = "; another version of its file waits" if waits else ""
+            yield Reason("held", f"A version of {name} is held by {held['by']}: {held['reason']}{more}", f"/automations/{name}")
 
 
 def until(moment: dt.datetime | None) -> str:

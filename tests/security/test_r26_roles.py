@@ -17,7 +17,7 @@ from tests.console.web.conftest import filled as filled
 from tests.console.web.served import Served, Visitor
 
 WORDS = {"name": "acme-prod", "lane": "manual", "cause": "0" * 16, "connector": "acme-prod", "resource": "RFIs", "id": "1",
-         "filename": "console.css"}  # fmt: skip
+         "filename": "console.css", "version": "in-force"}  # fmt: skip
 TOKENS = {"reads": ["read"], "operates": ["operate"], "administers": ["admin"], "elsewhere": ["inbound"],
           "of-north": ["admin", "company:598134000009009"]}  # fmt: skip
 

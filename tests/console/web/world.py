@@ -128,14 +128,23 @@ def _connectors(db: Connection, box: Box, word: Word) -> None:
 def _automations(db: Connection, word: Word) -> dict[str, int]:
     for name, (resource, title) in RULES.items():
         when = f"when:\n  - webhook: {{connector: acme-prod, resource: {resource}}}\n"
-        text = f"format: 1\nid: {name}\ntitle: {json.dumps(word(title))}\nstage: live\n{when}"
-        definitions.activate(db, name, f"automations/{name}.yaml", text)
+        head = f"format: 1\nid: {name}\ntitle: {json.dumps(word(title))}\nstage: live\nexpect: {{success_every: 24h}}\n{when}"
+        definitions.activate(db, name, f"automations/{name}.yaml", head + _does(word, "1"))
+    standing = {one.name: one for one in definitions.active(db)}["rfi-to-database"]
+    later = definitions.keep_version(db, "rfi-to-database", standing.file, standing.source.replace("n: 1", "n: 2"))
+    held = {"by": "user:ana", "reason": word("until the ERP has moved"), "at": "2026-03-01T08:00:00+00:00"}
+    definitions.choose(db, "rfi-to-database", standing.version_id, held, later)
     definitions.note_broken(
         db, "daily-log-report", word("automations/daily-log-report.yaml:7:5 error TB101: 'titel' is no field.")
     )
     db.execute(update(Automation).where(Automation.name == "change-order-to-erp").values(state="paused"))
     definitions.set_fact(db, "site_loaded", "1")
-    return {one.name: one.version_id for one in definitions.active(db)} | {"change-order-to-erp": 3}
+    return {row.name: row.version_id for row in definitions.every(db) if row.version_id}
+
+
+def _does(word: Word, number: str) -> str:
+    test = f"tests:\n  - {{name: {json.dumps(word('it runs'))}, given: {{manual: {{}}}}, expect: {{fired: true}}}}\n"
+    return f"  - manual: {{}}\ndo:\n  - {{id: keep, use: set, with: {{n: {number}}}}}\n{test}"
 
 
 def _event(db: Connection, dice: random.Random, number: int, key: str, versions: dict[str, int], word: Word) -> dict[str, Any]:
