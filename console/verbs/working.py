@@ -33,7 +33,6 @@ def _process(row: Dict, drain: Dict | None) -> Dict:
         "holder": row["holder"],
         "role": row["role"],
         "beat_at": row["beat_at"],
-        "age_s": round(row["age_s"], 1),
         "alive": alive,
         "memory_bytes": about.get("memory_bytes") or None,
     }
