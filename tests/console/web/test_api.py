@@ -104,7 +104,12 @@ def test_page_by_page_one_sees_each_item_once(reader: Client, endpoint: str) -> 
         if page["next"] is None:
             break
         cursor = f"&cursor={page['next']}"
-    assert seen == whole["items"]
+    assert list(map(_lasting, seen)) == list(map(_lasting, whole["items"]))
+
+
+def _lasting(item: dict[str, Any]) -> dict[str, Any]:
+    """Without the database's clock, which goes on between two questions."""
+    return {name: value for name, value in item.items() if name != "now_there"}
 
 
 def test_filters_are_those_of_the_document_and_no_other_is_ignored(reader: Client) -> None:
