@@ -107,5 +107,5 @@ class Context:
         """`effects.perform` for this step."""
         effects.refuse_hidden(summary, request)
         key = self.effect_key(target, once)
-        effect = Effect(key, self.step, policy, target, summary, effects.hash_of(request))
+        effect = Effect(key, self.step, policy, target, summary, effects.hash_of(request), lasting=once is not None)
         return effects.perform(self.journal, effect, call, lookup)

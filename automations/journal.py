@@ -41,7 +41,8 @@ class Effect:
     """A change in the outside world that is about to be made.
 
     `key` is the SHA-256 of automation, step, item, target and event, or of target and `once:`;
-    `request_hash` tells whether a later attempt asks for the same thing.
+    `request_hash` tells whether a later attempt asks for the same thing. `lasting`: the key is of `once:` or
+    `idempotency_key:`, so that any later run may ask for it again.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Effect:
     target: str
     summary: str
     request_hash: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True)

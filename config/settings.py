@@ -171,7 +171,7 @@ TABLE: tuple[Setting, ...] = (
             grants),
     Setting("TIEBACK_OIDC_SCOPES", "openid profile email", "What is asked of the provider; some need groups among it.", str),
     Setting("TIEBACK_FILES_ROOT", "./var/files", "The one folder that file actions write below.", Path),
-    Setting("TIEBACK_RETENTION_DAYS", "30", "Days that finished work is kept; nothing is purged yet.", _number(1, 3650)),
+    Setting("TIEBACK_RETENTION_DAYS", "30", "Days that finished work is kept; every night what is older goes.", _number(1, 3650)),
     Setting("TIEBACK_WORKER_THREADS", "8", "Threads that run automations, per worker process.", _number(1, 256)),
     Setting("TIEBACK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs go to standard error.", _level),
     Setting("TIEBACK_FAILPOINTS", "", "For the crash tests only: where to fail. Refused unless TIEBACK_TESTING=1.", str),

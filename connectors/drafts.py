@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from config.errors import Permanent
@@ -78,20 +79,29 @@ def draft(folder: int, room: int | None, group: bool = False) -> Iterator[Draft]
             os.unlink(name, dir_fd=folder)
 
 
-def _sweep(folder: int) -> None:
+def sweep_below(root: Path, *, dry: bool = False) -> int:
+    """Take away the drafts of processes that died, in every folder below the root; how many there were."""
+    return sum(_sweep(folder, dry) for _, _, _, folder in os.fwalk(root, follow_symlinks=False))
+
+
+def _sweep(folder: int, dry: bool = False) -> int:
     """Drafts of processes that died are in nobody's way, but they take room."""
     with os.scandir(folder) as entries:
         found = [entry.name for entry in entries if entry.name.startswith(_BEGINS) and entry.name.endswith(_ENDS)]
+    swept = 0
     for name in found:
         with suppress(OSError):
             if time.time() - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _ABANDONED_S:
-                _remove_if_dead(folder, name)
+                _remove_if_dead(folder, name, dry)
+                swept += 1
+    return swept
 
 
-def _remove_if_dead(folder: int, name: str) -> None:
+def _remove_if_dead(folder: int, name: str, dry: bool) -> None:
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=folder)
+        if not dry:
+            os.unlink(name, dir_fd=folder)
     finally:
         os.close(file)

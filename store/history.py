@@ -39,7 +39,8 @@ def count_since(db: Connection, since: dt.datetime) -> int:
 
 def events(db: Connection, after: int, limit: int) -> list[Any]:
     """The next events in the order in which they were kept."""
-    return list(db.execute(select(Event.__table__).where(Event.id > after).order_by(Event.id).limit(limit)))
+    wanted = select(Event.__table__).where(Event.id > after, Event.purged_at.is_(None))
+    return list(db.execute(wanted.order_by(Event.id).limit(limit)))
 
 
 def was(db: Connection, automation: str, first: int, last: int) -> dict[int, Was]:

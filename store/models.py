@@ -97,12 +97,18 @@ class Event(Base):
     reason: Mapped[str | None]
     reasons: Mapped[dict[str, Any] | None]  # automation -> why it did not run
     hop: Mapped[int] = mapped_column(Integer, default=0)
+    replays: Mapped[int | None] = mapped_column(Key)  # the event that this one repeats
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    purged_at: Mapped[dt.datetime | None]  # from then on only its key, and what it was about, is known
     __table_args__ = (
         UniqueConstraint("connector", "event_key", name="ux_tieback_events_key"),
         Index("ix_tieback_events_record", "connector", "resource_name", "resource_id"),
         Index("ix_tieback_events_created", "created_at", "state"),
-    )
+        Index("ix_tieback_events_unpurged", "id",
+              sqlite_where=text("purged_at IS NULL"), postgresql_where=text("purged_at IS NULL")),
+        Index("ix_tieback_events_replays", "replays",
+              sqlite_where=text("replays IS NOT NULL"), postgresql_where=text("replays IS NOT NULL")),
+    )  # fmt: skip
 
 
 class Fetch(Leased, Base):
@@ -116,7 +122,7 @@ class Fetch(Leased, Base):
     project_id: Mapped[str] = mapped_column(Text64)
     record_id: Mapped[str] = mapped_column(Text64)
     parent: Mapped[dict[str, Any] | None]
-    event_id: Mapped[int] = mapped_column(ForeignKey("tieback_events.id"))
+    event_id: Mapped[int] = mapped_column(ForeignKey("tieback_events.id"), index=True)
     newest: Mapped[dt.datetime]  # the youngest event that waits for it
     reread: Mapped[int] = mapped_column(Integer, default=0)
     through: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its run
@@ -151,7 +157,11 @@ class Record(Base):
     fetched_at: Mapped[dt.datetime] = mapped_column(default=now())
     seen_at: Mapped[dt.datetime] = mapped_column(default=now())
     deleted_at: Mapped[dt.datetime | None]
-    __table_args__ = (Index("ix_tieback_records_newest", "connector", "resource", "record_id", "id"),)
+    __table_args__ = (
+        Index("ix_tieback_records_newest", "connector", "resource", "record_id", "id"),
+        Index("ix_tieback_records_event", "event_id",
+              sqlite_where=text("event_id IS NOT NULL"), postgresql_where=text("event_id IS NOT NULL")),
+    )  # fmt: skip
 
 
 class Version(Base):
@@ -250,6 +260,10 @@ class Run(Leased, Base):
         # All that a group of failures shows, so that many are grouped without a look at the rows.
         Index("ix_tieback_runs_cause", "cause", "id", "created_at", "automation", "connector",
               sqlite_where=text("cause IS NOT NULL"), postgresql_where=text("cause IS NOT NULL")),
+        Index("ix_tieback_runs_before", "before_id",
+              sqlite_where=text("before_id IS NOT NULL"), postgresql_where=text("before_id IS NOT NULL")),
+        Index("ix_tieback_runs_after", "after_id",
+              sqlite_where=text("after_id IS NOT NULL"), postgresql_where=text("after_id IS NOT NULL")),
     )  # fmt: skip
 
 
@@ -285,6 +299,7 @@ class Effect(Base):
     request_hash: Mapped[str] = mapped_column(Text64)
     state: Mapped[str] = mapped_column(Text64)  # intent | applied | failed | uncertain
     response: Mapped[Any | None] = mapped_column(Json)
+    lasting: Mapped[bool | None]  # its key is that of a value and not of an event; None: not known, so it may be
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     settled_at: Mapped[dt.datetime | None]
     __table_args__ = (Index("ix_tieback_effects_target", "target", "id"), Index("ix_tieback_effects_state", "state", "id"))

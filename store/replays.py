@@ -44,7 +44,8 @@ def _fitting(
     since, state, resource = asked.get("since"), asked.get("state"), asked.get("resource")
     ran = Event.id.in_(select(Run.event_id).where(Run.automation == automation))
     of = [and_(Event.connector == one, func.lower(Event.resource_name) == name.lower()) for one, name in heard]
-    only: list[ColumnElement[bool]] = [Event.event_key.not_like(f"{_PREFIX}%"), or_(ran, Event.source.in_(sources), *of)]
+    only: list[ColumnElement[bool]] = [Event.replays.is_(None), Event.purged_at.is_(None)]
+    only += [or_(ran, Event.source.in_(sources), *of)]
     only += [Event.created_at >= since] if since is not None else []
     only += [func.lower(Event.resource_name) == str(resource).lower()] if resource is not None else []
     if state in EVENT_STATES:
@@ -69,12 +70,12 @@ def keep(db: Connection, original: Any, name: str, repeat: str, reason: str) -> 
     about = {"event": original.id, "key": original.event_key, "repeat": repeat}
     values = {column: getattr(original, column) for column in columns}
     body = {**(original.body or {}), "replay": about}
-    id = events.add(
-        db, {**values, "event_key": f"{_PREFIX}{original.id}:{name}", "body": body, "state": "matched", "reason": reason}
-    )
+    key = f"{_PREFIX}{original.id}:{name}"
+    id = events.add(db, {**values, "event_key": key, "replays": original.id, "body": body, "state": "matched", "reason": reason})
     assert id is not None  # the name is new
     return id
 
 
-def is_replay(row: Any) -> bool:
-    return str(row.event_key).startswith(_PREFIX)
+def take(db: Connection, id: int) -> Any | None:
+    """The event that is to be replayed, which no clean-up takes away until the end of the transaction."""
+    return db.execute(select(Event.__table__).where(Event.id == id).with_for_update(read=True)).first()

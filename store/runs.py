@@ -11,7 +11,7 @@ from sqlalchemy import insert as plain_insert
 
 from store import fetches, imports
 from store.events import insert
-from store.models import Effect, Fetch, Run, Step
+from store.models import Effect, Event, Fetch, Run, Step
 from store.types import now
 
 AGAIN = ("failed", "parked", "cancelled")
@@ -98,7 +98,8 @@ def settle(db: Connection, effect_key: str, state: str, response: Any) -> None:
 def again(db: Connection, id: int) -> bool:
     """A person wants a finished run tried again: due now; steps that succeeded are not repeated.
 
-    One whose record was never read waits for a new read first. False when it has not failed, or is not finished.
+    One whose record was never read waits for a new read first. False when it has not failed, is not finished, or is no more
+    than the line that a purge left of it.
     """
     return bool(again_all(db, [id]))
 
@@ -107,7 +108,10 @@ def again_all(db: Connection, ids: Collection[int], lane: str | None = None) -> 
     """The same for many, in another lane if one is given. What each of those that are due now was before, for `back`."""
     wanted = select(Run.id, Run.fence, Run.after_id, *(getattr(Run, name) for name in _BEFORE))
     wanted = wanted.where(Run.id.in_(ids), Run.state.in_(AGAIN)).order_by(Run.id)
-    rows = list(db.execute(wanted.with_for_update()))
+    # Each event locked, so that no purge begins with it before the end of the transaction; what is left of one is a line.
+    whole = select(Event.id).join(Run, Run.event_id == Event.id).where(Run.id.in_(ids), Event.purged_at.is_(None))
+    kept = list(db.scalars(whole.order_by(Event.id).with_for_update(read=True, of=Event)))
+    rows = list(db.execute(wanted.where(Run.event_id.in_(kept)).with_for_update()))
     unread = [row.id for row in rows if row.fetch_id is not None and row.after_id is None]
     fresh = {
         "state": "waiting", "run_after": case((Run.id.in_(unread), None), else_=now()), "attempt": 0, "lost": 0, "rung_at": None,
@@ -141,6 +145,12 @@ def back(db: Connection, id: int, was: Mapping[str, Any]) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else value
+
+
+def _purged(db: Connection, event_id: int) -> bool:
+    """Locked, so that no purge begins with it before the end of the transaction."""
+    kept = select(Event.purged_at).where(Event.id == event_id).with_for_update(read=True)
+    return db.scalar(kept) is not None
 
 
 def cancel(db: Connection, id: int, reason: str) -> bool:

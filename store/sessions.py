@@ -26,7 +26,7 @@ def begin(db: Connection, user_id: int, address: str, browser: str) -> str:
     """A new session; its id, 256 random bits, goes to the browser and is kept nowhere."""
     id = secrets.token_urlsafe(32)
     db.execute(insert(Session).values(digest=_digest(id), user_id=user_id, address=address[:64], browser=browser[:200]))
-    db.execute(delete(Session).where(_over()))
+    db.execute(delete(Session).where(is_over()))
     return id
 
 
@@ -41,12 +41,13 @@ def find(db: Connection, id: str) -> Any | None:
             (Session.seen_at < now(-COUNTED_S)).label("due"),
         )
         .join(User, User.id == Session.user_id)
-        .where(Session.digest == _digest(id), ~_over(), User.state == "active")
+        .where(Session.digest == _digest(id), ~is_over(), User.state == "active")
     )  # fmt: skip
     return db.execute(wanted).first()
 
 
-def _over() -> Any:
+def is_over() -> Any:
+    """Of a session: nobody has used it lately, or it is as old as one may be."""
     return or_(Session.seen_at < now(-IDLE_S), Session.created_at < now(-ABSOLUTE_S))
 
 
@@ -72,7 +73,7 @@ def end_all(db: Connection, user_id: int, but: str | None = None) -> int:
 def of_user(db: Connection, user_id: int) -> list[Any]:
     """The open sessions of a person, the newest first."""
     return list(
-        db.execute(select(Session.__table__).where(Session.user_id == user_id, ~_over()).order_by(Session.seen_at.desc()))
+        db.execute(select(Session.__table__).where(Session.user_id == user_id, ~is_over()).order_by(Session.seen_at.desc()))
     )
 
 

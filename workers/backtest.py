@@ -22,7 +22,7 @@ from automations.scope import SiteTables
 from automations.timing import following
 from automations.trial import Copies, Going, Missed, Trial
 from connectors import catalogue
-from store import history, projects, replays, timers, tracing
+from store import history, projects, timers, tracing
 from store.history import Was
 from store.session import reading
 from store.tracing import Around
@@ -151,7 +151,7 @@ class _Backtest:
 
     def _made(self, row: Any) -> bool:
         """It was made for one automation and trigger; what makes such events is planned anew."""
-        if replays.is_replay(row):
+        if row.replays is not None:
             return True
         if row.source != "sweep":
             return row.source in ("hold", "schedule", "manual")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from automations import definition
 from automations.parts import Automation
 from config import failpoints
-from store import definitions, leases, operations, replays, runs, searching, tracing
+from store import definitions, leases, operations, replays, runs, searching
 from store.leases import Held
 from store.session import retrying, writing
 from workers import finishing, replaying
@@ -175,8 +175,8 @@ class Replay:
         rule = _rule(db, row)
         made: list[Item] = []
         for id in ids:
-            event = tracing.event(db, id)
-            if event is None or replays.is_replay(event):
+            event = replays.take(db, id)
+            if event is None or event.replays is not None or event.purged_at is not None:
                 continue
             again = bool(row.what.get("repeat_effects"))
             run_id = replaying.live(

@@ -18,6 +18,7 @@ from workers import (
     expecting,
     hooks,
     project_times,
+    purging,
     repair,
     resuming,
     schedules,
@@ -44,7 +45,11 @@ CHORES: dict[str, Callable[[Desk, str], None]] = {
     resuming.KIND: resuming.look,
 }
 # What must stop when its claim has passed to somebody else, in the middle of its work.
-CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {"digest": digests.send, "tell": alerting.tell}
+CLAIMED: dict[str, Callable[[Desk, str, Held], None]] = {
+    "digest": digests.send,
+    "tell": alerting.tell,
+    purging.KIND: purging.nightly,
+}
 
 
 def run(desk: Desk, timer_id: int) -> None:

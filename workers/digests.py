@@ -57,7 +57,7 @@ def _intended(db: Any, rows: list[Any], held: Held) -> tuple[Any, bool]:
             "effect_key": first.digest, "run_id": first.run_id, "step": "digest", "fence": held.fence,
             "policy": policy_of(first.destination), "target": first.destination,
             "summary": f"digest of {len(rows)} messages to {first.destination} by {first.automation}"[:500],
-            "request_hash": first.digest,
+            "request_hash": first.digest, "lasting": False,
         },
     )  # fmt: skip
 

@@ -278,6 +278,7 @@ class StoreJournal:
             "target": effect.target,
             "summary": effect.summary[:500],
             "request_hash": effect.request_hash,
+            "lasting": effect.lasting,
         }
         with writing(self._engine) as db:
             leases.renew(db, self._held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from connectors import destinations
 from store import audit, connectors, definitions, hooks, timers
 from store.session import reading, retrying, writing
 from store.types import storable
-from workers import alert_file, alerting, config_events, expecting, schedules
+from workers import alert_file, alerting, config_events, expecting, purging, schedules
 from workers.hooks import HOOKS_EVERY_S, arm
 from workers.loaded import lookup_tables, site_calendars
 
@@ -199,6 +200,8 @@ class _Site:
         timers.ensure(self._db, "schedules", "site", in_s=schedules.SYNC_EVERY_S, every_s=schedules.SYNC_EVERY_S)
         timers.ensure(self._db, "expect", "site", in_s=expecting.EVERY_S, every_s=expecting.EVERY_S)
         timers.ensure(self._db, "alerts", "site", in_s=alerting.EVERY_S, every_s=alerting.EVERY_S)
+        night_s = purging.until_night_s(dt.datetime.now().astimezone())
+        timers.ensure(self._db, purging.KIND, purging.SUBJECT, in_s=night_s, every_s=86_400)
 
     def _note(self, news: bool, verb: str, subject: str, kind: str | None = None, detail: Any = None) -> None:
         """`kind` is that of the configuration event which tells of it; automations are told of together, at the end."""

@@ -206,7 +206,8 @@ def _gather(params: Params, context: Context, to: str, message: Message) -> Told
     assert context.digest_until is not None
     key, until = context.effect_key(to, params.once), iso(context.digest_until)
     line = _line(to, message)
-    effect = Effect(key, context.step, policy_of(to), f"digest of {to}", line, effects.hash_of(_request(params, message)))
+    hash_, lasting = effects.hash_of(_request(params, message)), params.once is not None
+    effect = Effect(key, context.step, policy_of(to), f"digest of {to}", line, hash_, lasting)
     kept = context.journal.intend(effect)
     if kept.state == "applied":
         return Told(to, "already")

@@ -8,8 +8,8 @@ import click
 
 from config.settings import without_password
 from console.cli.family import Family
-from console.cli.output import say
-from console.verbs import copying
+from console.cli.output import json_option, listing, say, show_json
+from console.verbs import copying, purging
 from console.verbs.at_hand import at_hand
 from store import migrate
 
@@ -22,6 +22,25 @@ def upgrade() -> None:
     """Make the database, or bring it to the schema of this version. `up`, `web`, `worker` and `relay` do it by themselves."""
     with at_hand(makes=True) as here:
         say(f"{without_password(here.settings.database_url)} is at revision {migrate.current(here.engine)}")
+
+
+@db.command()
+@click.option("--days", type=click.IntRange(1, 3650), help="Keep so many days instead of TIEBACK_RETENTION_DAYS.")
+@click.option("--dry-run", is_flag=True, help="Count what would go, and take nothing away.")
+@json_option
+def purge(days: int | None, dry_run: bool, as_json: bool) -> None:
+    """Take away finished work that is older than TIEBACK_RETENTION_DAYS, as happens by itself every night.
+
+    Work under way, what waits for a person, effects in doubt, and whatever keeps an event or an effect from happening
+    twice all stay. docs/operations.md names what goes and what stays.
+    """
+    with at_hand() as here:
+        gone = purging.purge(here, days, dry=dry_run)
+    if as_json:
+        show_json({"dry_run": dry_run, "gone": gone})
+        return
+    said = [{"what": name, "count": count} for name, count in sorted(gone.items()) if count]
+    listing(said, {"would go" if dry_run else "gone": "what", "count": "count"}, as_json=False, empty="nothing is that old.")
 
 
 @db.command()

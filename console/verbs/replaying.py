@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from automations import definition
@@ -33,7 +33,7 @@ def live(here: AtHand, name: str, id: int, *, repeat_effects: bool = False) -> i
         rule, version_id = in_force(db, name)
         if rule.stage == "off":
             raise ConfigError(f"{name} is in stage: off. Write stage: shadow or live.")
-        run_id = replaying.live(db, rule, version_id, event(db, id), here.actor, repeat_effects=repeat_effects)
+        run_id = replaying.live(db, rule, version_id, event(db, id, replays.take), here.actor, repeat_effects=repeat_effects)
         audit.note(db, here.actor, "event replayed", name, {"event": id, "run": run_id, "repeat_effects": repeat_effects})
     return run_id
 
@@ -47,11 +47,16 @@ def in_force(db: Any, name: str) -> tuple[Automation, int]:
     return definition.reload(active[name].source, active[name].file), active[name].version_id
 
 
-def event(db: Any, id: int) -> Any:
-    """One that can be replayed. Raises: NotThere; ConfigError for a replay."""
-    row = tracing.event(db, id)
+def event(db: Any, id: int, get: Callable[[Any, int], Any] = tracing.event) -> Any:
+    """One that can be replayed. Raises: NotThere; ConfigError for a replay, and for one that was purged."""
+    row = get(db, id)
     if row is None:
         raise NotThere(f"there is no event {id}. List them: tieback events list")
-    if replays.is_replay(row):
-        raise ConfigError(f"event {id} is a replay itself; replay event {row.body['replay']['event']}.")
+    if row.replays is not None:
+        raise ConfigError(f"event {id} is a replay itself; replay event {row.replays}.")
+    if row.purged_at is not None:
+        raise ConfigError(
+            f"what event {id} said was purged on {row.purged_at:%Y-%m-%d}, with the ledger of its effects: they might be made a "
+            "second time. TIEBACK_RETENTION_DAYS says how long events can be replayed."
+        )
     return row

@@ -26,6 +26,10 @@ def retry(here: AtHand, id: int, *, through: bool = False) -> None:
             audit.note(db, here.actor, "run let through a pause", str(id))
             return
         if not again:
+            if state in runs.AGAIN:
+                raise ConfigError(
+                    f"of run {id} only a line is left: what it had done already was purged, so it cannot go on from there."
+                )
             raise ConfigError(f"run {id} is {state}; only one that is failed, parked or cancelled can be tried again.")
         audit.note(db, here.actor, "run retried", str(id))
 

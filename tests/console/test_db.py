@@ -35,3 +35,13 @@ def test_a_sqlite_file_of_something_else_is_refused_and_leaves_no_database(tieba
     said = tieback("db", "restore", "other.db")
     assert (said.code, "is no backup of Tieback" in said.sentence()) == (2, True)
     assert not (tmp_path / "var/tieback.db").exists()
+
+
+def test_a_purge_counts_takes_and_is_in_the_audit(tieback: Tieback) -> None:
+    assert tieback("db", "upgrade").code == 0
+    said = tieback("db", "purge", "--dry-run")
+    assert (said.code, said.out, said.err.strip()) == (0, "", "nothing is that old.")
+    assert tieback("db", "purge", "--days", "0").code == 2
+    assert tieback("db", "purge", "--json").json()["dry_run"] is False
+    (first, *_) = tieback("audit", "list", "--json").json()
+    assert (first["verb"], first["subject"]) == ("old work purged", "30 days")

@@ -179,7 +179,8 @@ FAULTS: tuple[Fault, ...] = (
     _f(58, "A backup of yesterday is restored", "what may have been done since is looked up, or left to a person",
        "workers/test_restored.py::test_what_was_done_after_the_backup_is_not_repeated_unseen"),
     _f(59, "A clean-up takes work in flight", "impossible",
-       without="nothing is purged yet; the laboratory plants this bug and finds it"),
+       "store/test_purging.py::test_an_old_event_stays_whole_while_something_leans_on_it",
+       "workers/test_purging.py::test_a_purge_after_every_moment_of_a_story_changes_nothing_outside"),
     _f(60, "Procore was out of reach for 13 hours", "everything is found afterwards, and no effect is made twice",
        "crash/test_outage.py::test_after_thirteen_hours_out_of_reach_the_tables_equal_a_full_import_and_no_effect_ran_twice"),
 )  # fmt: skip
