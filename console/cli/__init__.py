@@ -21,6 +21,7 @@ COMMANDS = {
     "worker": ("running:worker", "Run worker processes only."),
     "relay": ("running:relay", "Run the relay only: it loads the site, rings again and takes back lost work."),
     "simulator": ("running:simulator", "Run a pretend Procore."),
+    "top": ("top:top", "A live view of the whole in the terminal."),
     "init": ("init:init", "Make a new site folder with samples."),
     "connector": ("connector:connector", "Connections to Procore companies."),
     "hooks": ("hooks:hooks", "Webhook subscriptions at Procore."),
