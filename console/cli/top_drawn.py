@@ -120,7 +120,7 @@ def _workers(seen: Dict, width: int) -> RenderableType:
         alive = one["alive"]
         busy = f"{one['busy']}/{one['slots']}" if one["slots"] else "-"
         memory = f"{one['memory_bytes'] >> 20} MiB" if one["memory_bytes"] else "-"
-        beat = Text(f"{span(one['age_s'])} ago", style="" if alive else "red")
+        beat = Text(f"{span((seen['now'] - one['beat_at']).total_seconds())} ago", style="" if alive else "red")
         cells.append([Text(one["role"]), Text(busy), beat, Text(memory), Text(safe(str(one["name"])))])
     if not cells:
         return Text("no process of Tieback is running", style="red")

@@ -68,6 +68,8 @@ class Terminal:
             assert time.monotonic() < end, f"{words!r} did not come {times} times:\n{self.text}"
             if select.select([self._master], [], [], 0.2)[0]:
                 self.text += os.read(self._master, 65536).decode("utf-8", "replace")
+            elif self.process.poll() is not None and self.process.stderr is not None:
+                raise AssertionError(f"it ended: {self.process.stderr.read().decode()}")
 
     def press(self, keys: bytes) -> None:
         os.write(self._master, keys)
