@@ -44,7 +44,8 @@ class Context:
 
     `memory` is what the action's last `Wait` in this run kept, None at its first call; `answer` what a person said
     to its `Ask`. With `digest_until` (UTC) the run is over the rate of its `throttle:`, whose key is `digest_key`: messages
-    are gathered until then. `path` is the step's, with its item's key; `values` is what its expressions see.
+    are gathered until then. `edit` is not empty where a person changed what this step is given: then its effects are others
+    than those of the run that was. `path` is the step's, with its item's key; `values` is what its expressions see.
     """
 
     automation: str
@@ -64,6 +65,7 @@ class Context:
     path: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    edit: str = ""
 
     @property
     def dry(self) -> bool:
@@ -96,6 +98,8 @@ class Context:
     def effect_key(self, target: str, once: str | None = None) -> str:
         """The ledger's name for an effect of this step on this target."""
         event, repeat = self.event.key, self.event.repeat
+        if self.edit:
+            event = f"{event}~{self.edit}"
         if repeat:  # a replay whose effects are wanted again, each once for this replay
             event, once = f"{event}#{repeat}", None if once is None else f"{once}#{repeat}"
         return effects.key_of(self.automation, self.step, self.item_key, target, event, once)

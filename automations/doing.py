@@ -68,8 +68,9 @@ class Doing:
         """One step, or one item of it. Raises: LostLease."""
         started = self.clock()
         attempt = _attempt(kept)
+        given: list[Any] = []
         try:
-            done = self._tried(step, path, attempt, values, journal, kept, item)
+            done = self._tried(step, path, attempt, values, journal, kept, item, given)
         except LostLease:
             raise
         except InDoubt as error:
@@ -83,7 +84,9 @@ class Doing:
                 done = self._again(step, path, attempt, Transient(STORE_AWAY, kind="store"), values, kept)
             else:
                 done = self._bug(step, path, attempt)
-        return replace(done, result=replace(done.result, duration_ms=int((self.clock() - started) * 1000)))
+        inputs = given[0] if given and done.result.inputs is None else done.result.inputs
+        took_ms = int((self.clock() - started) * 1000)
+        return replace(done, result=replace(done.result, inputs=inputs, duration_ms=took_ms))
 
     def _bug(self, step: Step, path: str, attempt: int) -> Ended:
         log.exception("step.bug automation=%s step=%s", self.automation.id, path)
@@ -98,31 +101,33 @@ class Doing:
 
     def _tried(
         self, step: Step, path: str, attempt: int, values: Mapping[str, Any], journal: Journal, kept: StepResult | None,
-        item: Item | None,
+        item: Item | None, given: list[Any],
     ) -> Ended:  # fmt: skip
+        """`given` takes what the action is given, however it ends."""
         self._in_time()
         why = _not_now(step, values)
         if why is not None:
             return Ended(StepResult(path, "skipped", attempt, output=None, inputs={"if": why}), None)
-        return self._acted(step, path, attempt, values, journal, kept, item)
+        return self._acted(step, path, attempt, values, journal, kept, item, given)
 
     def _acted(
         self, step: Step, path: str, attempt: int, values: Mapping[str, Any], journal: Journal, kept: StepResult | None,
-        item: Item | None,
+        item: Item | None, given: list[Any],
     ) -> Ended:  # fmt: skip
-        inputs = render(dict(step.values), values)
+        inputs = _inputs(step, values, self.scope.event.edits.get(path))
+        shown_inputs = kept_form(inputs, None)
+        given.append(shown_inputs)
         params = _validated(step, inputs)
         moment = self.scope.moment or self.scope.now
         context = Context(
             self.automation.id, step.id, self.scope.event, journal, self.tools, self.budget, self.scope.now, moment,
             item_key=item.key if item else "", memory=_memory(kept), answer=journal.answer(path), run_id=str(self.scope.run_id),
             digest_until=journal.digest_until, digest_key=journal.digest_key, path=path, values=values,
-            limits=self.automation.limits,
+            limits=self.automation.limits, edit=journal.edit_of(path, shown_inputs),
         )  # fmt: skip
         began = self.clock()
         answer = step.action.run(params, context)
         self._step_in_time(step, began)
-        shown_inputs = kept_form(inputs, None)
         if isinstance(answer, Start):
             answer = Done(journal.start(answer, path))
         if isinstance(answer, Done):
@@ -176,6 +181,16 @@ class Doing:
         if policy is None:
             return bool(step.action.POLICY == "at_most_once")
         return bool(policy(_validated(step, render(dict(step.values), values))) == "at_most_once")
+
+
+def _inputs(step: Step, values: Mapping[str, Any], edit: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the rule gives the action, or what a person gave instead of a part of it, or of all."""
+    if edit is not None and edit["whole"]:
+        return dict(edit["set"])
+    inputs: dict[str, Any] = render(dict(step.values), values)
+    if edit is None:
+        return inputs
+    return {**{name: value for name, value in inputs.items() if name not in edit["without"]}, **edit["set"]}
 
 
 def _not_now(step: Step, values: Mapping[str, Any]) -> str | None:

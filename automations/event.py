@@ -19,7 +19,9 @@ class Event:
     it is stored. `kind` and `name` are those of a configuration event (`connector.updated`, the connector's name); an
     inbound event has its source in `name` and what was posted in `body`; that of a finished run has the automation in
     `name`, its `status` and `run_id`; one by hand has what it was started with in `body`. That of a replay is the event it
-    replays; `repeat` is not empty when a person wants its effects made again.
+    replays; `repeat` is not empty when a person wants its effects made again. `edits` are parameters of steps that a person
+    gave instead of what the rule says: by step's path, those that are `set` and the names that are left out, `without`; with
+    `whole` there are no others.
     """
 
     connector: str
@@ -42,11 +44,12 @@ class Event:
     run_id: str = ""
     id: int | None = None
     repeat: str = ""
+    edits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """As expressions see it."""
         seen = dict(vars(self))
-        del seen["repeat"]
+        del seen["repeat"], seen["edits"]
         seen["id"] = "" if self.id is None else str(self.id)
         seen["parent"] = {"id": "", "name": "", **self.parent}
         return seen

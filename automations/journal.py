@@ -214,6 +214,10 @@ class Journal(Protocol):
     def cancelled(self) -> bool:
         """A person, or a run that replaces this one, wants it to end before its next step."""
 
+    def edit_of(self, path: str, inputs: Any) -> str:
+        """What tells the effects of this step from those of the run that this one repeats with edits. "" when there is no such
+        run, or the step has the same inputs there: then what was applied is not made again."""
+
     def ask(self, ask: Ask, path: str) -> None:
         """Put a question to people, to be committed by `finish`; asked once however often it is called."""
 

@@ -76,6 +76,9 @@ class MemoryJournal:
         default_factory=list
     )
 
+    def edit_of(self, path: str, inputs: Any) -> str:
+        return ""
+
     def kept(self, path: str) -> StepResult | None:
         return self.results.get(path)
 

@@ -92,6 +92,8 @@ find.go               GET   /find                                     viewer    
 runs.list             GET   /runs                                     viewer    own
 runs.show             GET   /runs/<id:id>                             viewer    own
 runs.retry            POST  /runs/<id:id>/retry                       operator  own
+runs.edit             GET   /runs/<id:id>/edit                        operator  own
+runs.retry_edited     POST  /runs/<id:id>/edit                        operator  own
 runs.cancel           POST  /runs/<id:id>/cancel                      operator  own
 operations.list       GET   /operations                               viewer    own
 operations.show       GET   /operations/<id:id>                       viewer    own
@@ -170,6 +172,7 @@ api.overview          GET   /api/v1/overview                          viewer    
 api.runs              GET   /api/v1/runs                              viewer    own
 api.run               GET   /api/v1/runs/<id:id>                      viewer    own
 api.run_retry         POST  /api/v1/runs/<id:id>/retry                operator  own
+api.run_edit          POST  /api/v1/runs/<id:id>/retry-with-edits     operator  own
 api.run_cancel        POST  /api/v1/runs/<id:id>/cancel               operator  own
 api.operations        GET   /api/v1/operations                        viewer    own
 api.operation         GET   /api/v1/operations/<id:id>                viewer    own

@@ -229,6 +229,7 @@ class Run(Leased, Base):
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
     cause: Mapped[str | None] = mapped_column(Text64)  # of one that failed or was put aside: `store.causes`
+    edits_of: Mapped[int | None] = mapped_column(Key)  # the run that a person retried with edits, as this one
     lines: Mapped[list[Any] | None]  # each `if` line with its result and the values it saw
     group_key: Mapped[str | None] = mapped_column(Text200)  # while it gathers events; None once it has begun
     gather_until: Mapped[dt.datetime | None]
@@ -257,6 +258,8 @@ class Run(Leased, Base):
               sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
         Index("ix_tieback_runs_state", "state", "id"),
         Index("ix_tieback_runs_finished", "finished_at", "state"),
+        Index("ix_tieback_runs_edits_of", "edits_of",
+              sqlite_where=text("edits_of IS NOT NULL"), postgresql_where=text("edits_of IS NOT NULL")),
         # All that a group of failures shows, so that many are grouped without a look at the rows.
         Index("ix_tieback_runs_cause", "cause", "id", "created_at", "automation", "connector",
               sqlite_where=text("cause IS NOT NULL"), postgresql_where=text("cause IS NOT NULL")),

@@ -13,6 +13,10 @@ from store.models import Effect, Event, Run
 EVENT_STATES = ("matched", "ignored", "unsupported", "quarantined")
 RUN_STATES = ("ok", "failed", "skipped", "cancelled", "parked")
 _PREFIX = "replay:"
+_COLUMNS = (
+    "connector", "source", "action", "resource_name", "resource_id", "company_id", "project_id", "user_id", "app_id",
+    "timestamp", "payload_version", "parent",
+)  # fmt: skip
 
 
 def found(
@@ -63,15 +67,16 @@ def applied(db: Connection, automation: str, event_id: int) -> int:
 
 def keep(db: Connection, original: Any, name: str, repeat: str, reason: str) -> int:
     """The same event once more, for one run. It says which it replays; `repeat` is not empty when effects are made anew."""
-    columns = (
-        "connector", "source", "action", "resource_name", "resource_id", "company_id", "project_id", "user_id", "app_id",
-        "timestamp", "payload_version", "parent",
-    )  # fmt: skip
     about = {"event": original.id, "key": original.event_key, "repeat": repeat}
-    values = {column: getattr(original, column) for column in columns}
-    body = {**(original.body or {}), "replay": about}
+    return keep_as(db, original, name, {**(original.body or {}), "replay": about}, reason)
+
+
+def keep_as(db: Connection, original: Any, name: str, body: dict[str, Any], reason: str) -> int:
+    """The same event with another body, which says under `replay` what it repeats."""
+    values = {column: getattr(original, column) for column in _COLUMNS}
     key = f"{_PREFIX}{original.id}:{name}"
-    id = events.add(db, {**values, "event_key": key, "replays": original.id, "body": body, "state": "matched", "reason": reason})
+    first = body["replay"]["event"]
+    id = events.add(db, {**values, "event_key": key, "replays": first, "body": body, "state": "matched", "reason": reason})
     assert id is not None  # the name is new
     return id
 

@@ -185,3 +185,20 @@ def through(db: Connection, id: int, put_off: str) -> bool:
         due = {"through": True, "run_after": case((Fetch.reason == put_off, now()), else_=Fetch.run_after), "rung_at": None}
         db.execute(update(Fetch).where(Fetch.id == fetch_id, Fetch.state == "waiting").values(due))
     return db.execute(update(Run).where(*waits).values(through=True, run_after=again, rung_at=None)).rowcount == 1
+
+
+def edited_as(db: Connection, id: int) -> list[int]:
+    """The runs that a person made from this one with edits."""
+    return list(db.scalars(select(Run.id).where(Run.edits_of == id).order_by(Run.id)))
+
+
+def copy_steps(db: Connection, from_id: int, to_id: int, until: Collection[str]) -> int:
+    """Let another run have the steps that succeeded in this one, up to the first of these; how many it has now."""
+    kept = steps(db, from_id)
+    last = {step.path: step for step in kept if not step.path.startswith("~")}
+    stop = min((step.id for path, step in last.items() if path in until or path.partition("[")[0] in until), default=None)
+    good = [step for step in last.values() if step.state in ("ok", "skipped") and (stop is None or step.id < stop)]
+    names = ("path", "state", "attempt", "inputs", "output", "error", "duration_ms", "finished_at")
+    if good:
+        db.execute(plain_insert(Step), [{"run_id": to_id, **{name: getattr(step, name) for name in names}} for step in good])
+    return len(good)

@@ -108,6 +108,7 @@ def event_of(row: Mapping[str, Any]) -> Event:
         run_id=str(body.get("run_id", "")),
         id=replay.get("event", row["id"]),
         repeat=replay.get("repeat", ""),
+        edits=(replay.get("edits") or {}).get("inputs", {}),
     )
 
 

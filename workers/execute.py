@@ -24,6 +24,7 @@ from workers import finishing
 from workers.beginning import Rings
 from workers.desk import Desk
 from workers.dispatch import OF_PROCORE, ring
+from workers.edited import made_at
 from workers.events import event_of
 from workers.journal import StoreJournal
 from workers.kept import small
@@ -68,7 +69,7 @@ def _work(desk: Desk, held: Held, row: Any) -> None:
         after = records.get(db, row.after_id) if row.after_id else None
         gathered = flow.gathered(db, row.id) if row.gather_until else []
         moment = timers.clock(db)
-        day = today(db, row.connector, event.project_id, row.created_at) if event is not None else moment
+        day = today(db, row.connector, event.project_id, made_at(event, row)) if event is not None else moment
     assert event is not None
     journal = StoreJournal(desk, held, row, event, after)
     rule = None
@@ -131,7 +132,7 @@ def _scope(row: Any, event: Any, before: Any | None, after: Any | None, held: He
     return Scope(
         event=event_of(event._mapping),
         run_id=str(row.id),
-        now=row.created_at,
+        now=made_at(event, row),
         record=record.body if record is not None else None,
         previous=before.body if before is not None else None,
         attempt=held.attempt,

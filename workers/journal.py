@@ -52,6 +52,7 @@ from store.session import is_away, reading, writing
 from workers import flowing, remote, started, watching
 from workers.beginning import Rings
 from workers.desk import Desk
+from workers.edited import Origin
 from workers.kept import in_short, moment_of, query_of, result_of, small
 
 CANCEL_LOOK_S = 1.0
@@ -92,6 +93,7 @@ class StoreJournal:
         with reading(self._engine) as db:
             self._kept = {step.path: result_of(step) for step in runs.steps(db, row.id)}
             self._approvals = {one.path: one for one in approvals.of_run(db, row.id)}
+            self._origin = Origin(db, event)
 
     @property
     def begun(self) -> bool:
@@ -104,6 +106,9 @@ class StoreJournal:
 
     def kept(self, path: str) -> StepResult | None:
         return self._kept.get(path)
+
+    def edit_of(self, path: str, inputs: Any) -> str:
+        return self._origin.edit_of(path, inputs)
 
     def finish(self, result: StepResult) -> None:
         self._kept[result.path] = result
@@ -152,19 +157,9 @@ class StoreJournal:
         }
 
     def _keep(self, db: Connection, result: StepResult) -> None:
-        runs.add_step(
-            db,
-            {
-                "run_id": self._row.id,
-                "path": result.path,
-                "state": result.state,
-                "attempt": result.attempt,
-                "inputs": small(result.inputs),
-                "output": small(result.output),
-                "error": small(result.error),
-                "duration_ms": result.duration_ms,
-            },
-        )
+        told = {name: getattr(result, name) for name in ("path", "state", "attempt", "duration_ms")}
+        kept = {name: small(getattr(result, name)) for name in ("inputs", "output", "error")}
+        runs.add_step(db, {"run_id": self._row.id, **told, **kept})
         failpoints.hit("run.before_finish")
 
     @contextmanager

@@ -12,7 +12,7 @@ from pydantic import Field
 from console.api.answering import asked, cursor_asked, given, limit_asked, paged, wish
 from console.api.described import Described, Given, Moment, Nothing, Reason, Wish, WithReason
 from console.pages.parts import here
-from console.verbs import choosing, operating
+from console.verbs import choosing, editing, operating
 from console.verbs.operating import Pace
 
 Text = Annotated[str, Field(max_length=400)] | None
@@ -86,7 +86,23 @@ class Counted(Given):
     what: dict[str, Any]
 
 
+class EditRun(Wish):
+    """What differs: `body` in the place of `event.body`, whole `inputs` by step."""
+
+    body: Any = None
+    inputs: dict[str, dict[str, Any]] = {}
+    from_beginning: bool = False
+
+
+class Edited(Given):
+    done: bool
+    run: int
+    of: int
+
+
 DESCRIBED: Mapping[str, Described] = {
+    "api.run_edit": Described("Try a run once more, as a new one, with another body of its event or other inputs", Edited,
+                              takes=EditRun),
     "api.operations": Described("Long work, newest first", Operation, True, query={
         "kind": "Only of this kind.", "state": "Only in this state."}),
     "api.operation": Described("One operation: how far it is, its runs, and what may be done with it", Operation),
@@ -98,6 +114,13 @@ DESCRIBED: Mapping[str, Described] = {
     "api.operation_cancel": Described("End it; what it made due goes on", Operation, takes=WithReason),
     "api.operation_back": Described("Take back what nobody has begun with", Operation, takes=Nothing),
 }  # fmt: skip
+
+
+def run_edit(id: int) -> Response:
+    wanted = wish(EditRun)
+    body = wanted.body if "body" in wanted.model_fields_set else editing.NOTHING
+    new = editing.retry(here(), id, body=body, inputs=wanted.inputs, beginning=wanted.from_beginning)
+    return given({"done": True, "run": new, "of": id})
 
 
 def listed() -> Response:
@@ -148,6 +171,7 @@ def take_back(id: int) -> Response:
 
 
 VIEWS: dict[str, Callable[..., Response]] = {
-    "api.operations": listed, "api.operation": show, "api.operation_count": count, "api.operation_start": start,
-    "api.operation_pause": pause, "api.operation_resume": resume, "api.operation_cancel": cancel, "api.operation_back": take_back,
+    "api.run_edit": run_edit, "api.operations": listed, "api.operation": show, "api.operation_count": count,
+    "api.operation_start": start, "api.operation_pause": pause, "api.operation_resume": resume,
+    "api.operation_cancel": cancel, "api.operation_back": take_back,
 }  # fmt: skip

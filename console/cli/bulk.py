@@ -61,7 +61,7 @@ def where(pairs: Iterable[str]) -> dict[str, str]:
         name, sign, value = pair.partition("=")
         if not sign or not value:
             raise ConfigError(f'"{pair[:60]}" is no condition. Write NAME=VALUE, such as --where automation=rfi_overdue.')
-        found[name.strip().replace("-", "_")] = value
+        found[name.strip()] = value
     return found
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +14,7 @@ from config.errors import ConfigError
 from console.cli import bulk, story
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
-from console.verbs import choosing, running, showing, starting
+from console.verbs import choosing, editing, running, showing, starting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -91,6 +94,41 @@ def retry(
         if through:
             raise ConfigError("--through is for one run, to test it: give its id alone.")
         return bulk.begin(here, "retry", {"where": where, "ids": list(ids)}, given)
+
+
+@runs.command()
+@click.argument("id", type=RowId())
+@click.option("--body", "body", metavar="FILE", help="JSON that stands in the place of event.body; - reads stdin.")
+@click.option("--inputs", "inputs", multiple=True, metavar="STEP=FILE", help="JSON with the whole inputs of a step.")
+@click.option("--from-beginning", is_flag=True, help="Do all steps again; else it goes on where it stopped or is edited.")
+@json_option
+def edit(id: int, body: str | None, inputs: tuple[str, ...], from_beginning: bool, as_json: bool) -> None:
+    """Try a run once more with edits, as a new run; the run itself stays as it is.
+
+    A step whose inputs are the same makes no effect a second time; one whose inputs differ makes another one beside it.
+    What it was given: tieback runs show ID --json
+    """
+    given = {step: _read(path) for step, path in bulk.where(inputs).items()}
+    with at_hand() as here:
+        new = editing.retry(
+            here, id, body=editing.NOTHING if body is None else _read(body), inputs=given, beginning=from_beginning
+        )
+    if as_json:
+        show_json({"run": new, "of": id})
+    else:
+        say(f"run {new} is run {id} once more with your edits. Next: tieback runs show {new}")
+
+
+def _read(path: str) -> Any:
+    """The JSON of a file. Raises: ConfigError with its place."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'}).") from None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{path} is no JSON ({error}).") from None
 
 
 @runs.command()

@@ -10,6 +10,7 @@ from console.pages import (
     automations,
     connectors,
     data,
+    editing,
     effects,
     events,
     failures,
@@ -30,7 +31,7 @@ from console.pages import (
 from console.pages.parts import standing as standing
 
 PAGES = (
-    sign_in, first, account, overview, find, runs, events, records, failures, effects, approvals, alerts, queues, connectors,
-    wizard, automations, schedules, data, imports, operations, audit, users, settings,
+    sign_in, first, account, overview, find, runs, editing, events, records, failures, effects, approvals, alerts, queues,
+    connectors, wizard, automations, schedules, data, imports, operations, audit, users, settings,
 )  # fmt: skip
 VIEWS = {endpoint: view for page in PAGES for endpoint, view in page.VIEWS.items()}

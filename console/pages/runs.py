@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from config.errors import ConfigError
 from console.pages import plots
 from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
-from console.verbs import holding, looking, running, showing
+from console.verbs import editing, holding, looking, operating, running, showing
 from console.verbs.at_hand import NotThere
 
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
@@ -49,6 +49,9 @@ def show(id: int) -> str:
         steps=attempts,
         calls=found["calls"],
         title=looking.title((found["copies"]["after"] or {}).get("body")),
+        edited=editing.edited(here(), id),
+        edited_as=editing.edited_as(here(), id),
+        operations=operating.of_run(here(), id),
         held=holding.what_holds(here(), found["lane"], found["connector"]),
     )
 

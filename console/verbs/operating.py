@@ -78,6 +78,13 @@ def start(here: AtHand, kind: str, what: Mapping[str, Any], *, pace: Pace = AT_O
     return id
 
 
+def of_run(here: AtHand, run_id: int) -> list[Dict]:
+    """Those that touched a run and that may be seen, the newest first."""
+    with reading(here.engine) as db:
+        rows = [dict(row._mapping) for row in operations.of_run(db, run_id)]
+    return [row for row in rows if here.only is None or row["requested_by"] == here.actor]
+
+
 def of_import(here: AtHand, import_id: int) -> int:
     """The operation that an import is."""
     with reading(here.engine) as db:

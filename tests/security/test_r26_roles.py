@@ -105,7 +105,8 @@ def test_a_token_opens_the_api_as_far_as_its_scope_and_no_page(everybody: Everyb
 
 
 OBJECTS = {
-    "runs.show": {}, "runs.retry": {}, "runs.cancel": {}, "events.show": {}, "deliveries.show": {}, "records.show": {},
+    "runs.show": {}, "runs.retry": {}, "runs.cancel": {}, "runs.edit": {}, "runs.retry_edited": {}, "api.run_edit": {},
+    "events.show": {}, "deliveries.show": {}, "records.show": {},
     "effects.settle": {"outcome": "applied"}, "connectors.show": {}, "connectors.pause": {}, "connectors.resume": {},
     "connectors.validate": {}, "connectors.hooks": {}, "connectors.export": {}, "imports.show": {}, "imports.cancel": {},
     "operations.show": {}, "operations.pause": {}, "operations.resume": {}, "operations.cancel": {}, "operations.take_back": {},

@@ -47,7 +47,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Visitor,
 def pages_to_see(ids: dict[str, Any]) -> dict[str, str]:
     """Every page that is looked at, with ids that exist."""
     connector, resource, record = ids["record"]
-    about = {"runs.show": ids["failed"], "events.show": ids["event"], "deliveries.show": 61, "imports.show": ids["import"]}
+    about = {
+        "runs.show": ids["failed"],
+        "runs.edit": ids["failed"],
+        "events.show": ids["event"],
+        "deliveries.show": 61,
+        "imports.show": ids["import"],
+    }
     found = {}
     for name, access in TABLE.items():
         if (
