@@ -118,6 +118,10 @@ connectors.pause      POST  /connectors/<name>/pause                  operator  
 connectors.resume     POST  /connectors/<name>/resume                 operator  own
 connectors.validate   POST  /connectors/<name>/validate               operator  own
 connectors.hooks      POST  /connectors/<name>/hooks                  operator  own
+connectors.rotate     POST  /connectors/<name>/rotate                 operator  own
+connectors.repair     POST  /connectors/<name>/repair                 operator  own
+connectors.edit       GET   /connectors/<name>/edit                   admin     whole
+connectors.change     POST  /connectors/<name>/edit                   admin     whole
 connectors.export     GET   /connectors/<name>/export                 admin     own
 connectors.remove     POST  /connectors/<name>/remove                 admin     whole
 wizard.show           GET   /add-connector                            admin     whole
@@ -199,6 +203,13 @@ api.connectors        GET   /api/v1/connectors                        viewer    
 api.connector         GET   /api/v1/connectors/<name>                 viewer    own
 api.connector_pause   POST  /api/v1/connectors/<name>/pause           operator  own
 api.connector_resume  POST  /api/v1/connectors/<name>/resume          operator  own
+api.connector_validate POST /api/v1/connectors/<name>/validate        operator  own
+api.connector_rotate  POST  /api/v1/connectors/<name>/rotate          operator  own
+api.connector_repair  POST  /api/v1/connectors/<name>/repair          operator  own
+api.connector_history GET   /api/v1/connectors/<name>/history         viewer    own
+api.connector_update  POST  /api/v1/connectors/<name>/update          admin     whole
+api.hooks             GET   /api/v1/hooks                             viewer    own
+api.quota             GET   /api/v1/quota                             viewer    own
 api.automations       GET   /api/v1/automations                       viewer    whole
 api.automation_pause  POST  /api/v1/automations/<name>/pause          operator  whole
 api.automation_resume POST  /api/v1/automations/<name>/resume         operator  whole

@@ -43,6 +43,12 @@ def get(db: Connection, id: int) -> Any | None:
     return db.execute(select(Event.__table__).where(Event.id == id)).first()
 
 
+def of_connector(db: Connection, name: str, limit: int) -> list[Any]:
+    """What was done to a connector, as the configuration events tell it; the newest first."""
+    same = (Event.connector == name, Event.resource_name == "connector", Event.resource_id == name, Event.source == "config")
+    return list(db.execute(select(Event.id, Event.created_at, Event.body).where(*same).order_by(Event.id.desc()).limit(limit)))
+
+
 def of_delivery(db: Connection, delivery_id: int) -> list[Any]:
     return list(db.execute(select(Event.__table__).where(Event.delivery_id == delivery_id).order_by(Event.id)))
 

@@ -15,8 +15,11 @@ from console.api.table import DESCRIBED
 
 Json = dict[str, Any]
 _PART = re.compile(r"<(?:(\w+):)?(\w+)>")
-ERRORS = {"401": "Nobody is signed in", "403": "Not yours to do", "404": "There is no such thing", "422": "It does not fit",
-          "429": "Too much", "500": "Something of ours went wrong", "503": "The database does not answer"}  # fmt: skip
+ERRORS = {
+    "401": "Nobody is signed in", "403": "Not yours to do", "404": "There is no such thing",
+    "409": "Somebody else changed it meanwhile", "422": "It does not fit", "429": "Too much",
+    "500": "Something of ours went wrong", "502": "It did not work elsewhere", "503": "The database does not answer",
+}  # fmt: skip
 
 
 @cache

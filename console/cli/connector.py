@@ -108,6 +108,24 @@ def validate(name: str, as_json: bool) -> int:
 
 @connector.command()
 @name_argument
+@listing_options
+def history(name: str, limit: int, as_json: bool) -> None:
+    """List what was done to a connection, and each time its validation came to another end."""
+    with at_hand() as here:
+        rows = connected.history(here, name, limit)
+    told = rows if as_json else [{**row, "how": _how(row)} for row in rows]
+    columns = {"WHEN": "at", "WHAT": "kind", "BY": "by", "HOW": "how"}
+    listing(told, columns, as_json=as_json, empty="Nothing was changed yet.")
+
+
+def _how(row: dict[str, Any]) -> str:
+    wrong = f"wrong: {', '.join(row['wrong'])}" if row["wrong"] else "all well" if row["ok"] else ""
+    before = f"before: {', '.join(row['before'])}" if row["before"] else ""
+    return "; ".join(part for part in (row["reason"] or "", ", ".join(row["changed"]), wrong, before) if part)
+
+
+@connector.command()
+@name_argument
 def export(name: str) -> None:
     """Write a connection as a file for the site's connectors/ folder, with references where its secrets belong."""
     with at_hand() as here:

@@ -8,6 +8,7 @@ from console.pages import (
     approvals,
     audit,
     automations,
+    changing,
     connectors,
     data,
     editing,
@@ -32,6 +33,6 @@ from console.pages.parts import standing as standing
 
 PAGES = (
     sign_in, first, account, overview, find, runs, editing, events, records, failures, effects, approvals, alerts, queues,
-    connectors, wizard, automations, schedules, data, imports, operations, audit, users, settings,
+    connectors, changing, wizard, automations, schedules, data, imports, operations, audit, users, settings,
 )  # fmt: skip
 VIEWS = {endpoint: view for page in PAGES for endpoint, view in page.VIEWS.items()}

@@ -7,10 +7,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError, TiebackError
 from console.pages.parts import done, download, field, here, pause_s, refused, say
-from console.verbs import connected, hooking, parting, proving, spending
+from console.verbs import connected, hooking, parting, proving, repairing, spending
 from console.verbs.at_hand import NotThere
 
 PAGE = "/connectors"
+MOST_LOOKS = 5
 
 
 def list_() -> str:
@@ -21,8 +22,9 @@ def show(name: str) -> str:
     found = connected.shown(here(), name)
     about = connected.around(here(), name)
     return render_template(
-        "connectors/show.html", one=found, hooks=hooking.listed(here(), name), quota=spending.windows(here(), name), **about
-    )
+        "connectors/show.html", one=found, hooks=hooking.listed(here(), name), quota=spending.windows(here(), name),
+        history=connected.history(here(), name), looks=repairing.listed(here(), name, MOST_LOOKS), **about,
+    )  # fmt: skip
 
 
 def _page(name: str) -> str:
@@ -73,6 +75,32 @@ def hooks(name: str) -> BaseResponse:
     return redirect(_page(name), 303)
 
 
+def rotate(name: str) -> BaseResponse:
+    try:
+        planned, made, whole = hooking.rotate(here(), name, at_once=field("at_once", 3) == "yes")
+    except NotThere:
+        raise
+    except TiebackError as error:
+        return refused(_page(name), error)
+    troubles = [*planned.problems.values(), *(one.error for one in made if one.error)]
+    written = sum(one.written for one in made)
+    told = f"The new secret was written to {written} hook{'' if written == 1 else 's'}. " + (
+        "The old one ends." if whole else "Other hooks do not have it yet: the old one stays valid. Rotate again."
+    )
+    say(*(troubles or [told]), tone="bad" if troubles else "good")
+    return redirect(_page(name), 303)
+
+
+def repair(name: str) -> BaseResponse:
+    try:
+        looks = repairing.ask(here(), name, sweep=field("sweep", 3) == "yes", ids=field("ids", 3) == "yes")
+    except NotThere:
+        raise
+    except ConfigError as error:
+        return refused(_page(name), error)
+    return done(_page(name), f"A worker looks for {' and '.join(looks)} within seconds; each look is a line below.")
+
+
 def export(name: str) -> Response:
     return download(connected.exported(here(), name), f"{name}.yaml", "application/yaml; charset=utf-8")
 
@@ -94,5 +122,6 @@ def remove(name: str) -> BaseResponse:
 
 VIEWS = {
     "connectors.list": list_, "connectors.show": show, "connectors.pause": pause, "connectors.resume": resume,
-    "connectors.validate": validate, "connectors.hooks": hooks, "connectors.export": export, "connectors.remove": remove,
+    "connectors.validate": validate, "connectors.hooks": hooks, "connectors.rotate": rotate, "connectors.repair": repair,
+    "connectors.export": export, "connectors.remove": remove,
 }  # fmt: skip

@@ -34,9 +34,12 @@ class Conflict(TiebackError):
 
     def __init__(self, name: str, began: int, version: int, theirs: Mapping[str, Any], ours: Mapping[str, Any]):
         self.version, self.theirs, self.ours = version, dict(theirs), dict(ours)
-        super().__init__(
+        self.seen = (
             f'connector "{name}" was changed by somebody else: it is at version {version}, this began at {began}. '
-            f"{_difference(theirs, ours)} Nothing was changed. Look at it: tieback connector show {name}; "
+            f"{_difference(theirs, ours)} Nothing was changed."
+        )
+        super().__init__(
+            f"{self.seen} Look at it: tieback connector show {name}; "
             f"to change it all the same, say it again with --if-version {version}."
         )
 
@@ -101,6 +104,19 @@ def _merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     other = given.get("environment") not in (None, config.get("environment"))
     base = {key: value for key, value in config.items() if not (other and key in HOSTS)}
     return {**base, **given, "webhooks": {**config.get("webhooks", {}), **given.get("webhooks", {})}}
+
+
+def change(
+    here: AtHand, name: str, given: Mapping[str, Any], secret: Secret | None, if_version: int | None = None
+) -> tuple[list[str], list[Check]]:
+    """All in one go, for who asks no questions: edited, reached, validated, put in force. What else happened, and the checks.
+
+    Raises: as `edit` and `replace`; then nothing was changed.
+    """
+    editing = edit(here, name, given, secret, if_version)
+    draft = connecting.reached(editing.draft)
+    checks = connecting.validated(draft)
+    return replace(here, editing, draft, checks), checks
 
 
 def replace(here: AtHand, editing: Editing, draft: Draft, checks: Sequence[Check]) -> list[str]:

@@ -11,7 +11,7 @@ from config.errors import ConfigError
 from config.problems import did_you_mean
 from console.verbs import holding
 from console.verbs.at_hand import AtHand, NotThere
-from store import board, connectors, definitions, projects, unavailable
+from store import board, connectors, definitions, events, projects, unavailable
 from store.session import reading, writing
 from workers import resuming
 
@@ -77,6 +77,25 @@ def around(here: AtHand, name: str) -> dict[str, Any]:
             "last_delivery_at": board.last_deliveries(db, [name]).get(name),
             "paused": holding.by_whom(db, "connector", name) if row.state == "paused" else None,
         }
+
+
+def history(here: AtHand, name: str, limit: int = 20) -> list[dict[str, Any]]:
+    """What was done to it and how its validation changed, the newest first: at, kind, by, what came of it. Raises: NotThere."""
+    existing(here, name)
+    with reading(here.engine) as db:
+        rows = events.of_connector(db, name, limit)
+    return [_did(row) for row in rows]
+
+
+def _did(row: Any) -> dict[str, Any]:
+    body = row.body or {}
+    detail = body.get("detail") or {}
+    wrong = [one.get("name", "") for one in detail.get("wrong") or []]
+    return {
+        "id": row.id, "at": row.created_at, "kind": str(body.get("kind", "")).removeprefix("connector."), "by": body.get("by"),
+        "ok": detail.get("ok"), "wrong": wrong, "before": detail.get("before") or [], "changed": detail.get("changed") or [],
+        "reason": detail.get("reason"),
+    }  # fmt: skip
 
 
 def exported(here: AtHand, name: str) -> str:

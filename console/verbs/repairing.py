@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 from config.errors import ConfigError, TiebackError
-from console.verbs import hooking
+from console.verbs import connected, hooking
 from console.verbs.at_hand import AtHand
 from console.verbs.importing import desk
-from store import audit, repairs
+from store import audit, repairs, timers
 from store.session import reading, writing
 from workers import comparing, repair, sweeps
 from workers.desk import Desk
@@ -33,6 +33,20 @@ def look(here: AtHand, name: str | None, *, since: dt.datetime | None, sweep: bo
                 except TiebackError as error:
                     troubles.append(str(error) if one in str(error) else f"{one}: {error}")
     return done, troubles
+
+
+def ask(here: AtHand, name: str, *, sweep: bool = False, ids: bool = False) -> list[str]:
+    """Let a worker look within seconds, as it does by itself; what it looks at. Each look is a row of `listed`, also while it
+    goes on. Raises: NotThere; ConfigError when the connector is paused.
+    """
+    if connected.existing(here, name).state == "paused":
+        raise ConfigError(f"connector {name} is paused, so nothing is called. Resume it first.")
+    kinds = ["repair", *(["sweep"] if sweep else []), *(["ids"] if ids else [])]
+    with writing(here.engine) as db:
+        for kind in kinds:
+            timers.sooner(db, kind, name, in_s=0.0)
+        audit.note(db, here.actor, "repair asked for", name, {"sweep": sweep, "ids": ids})
+    return ["what Procore could not deliver", *(["what changed"] if sweep else []), *(["every id"] if ids else [])]
 
 
 def _look(at: Desk, name: str, kind: str, since: dt.datetime | None) -> repair.Report:

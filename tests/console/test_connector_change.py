@@ -269,3 +269,14 @@ def test_a_connector_of_a_file_cannot_be_updated(tieback: Tieback) -> None:
 
 def test_an_update_of_nothing_is_wrong_usage(tieback: Tieback, acme: str) -> None:
     assert "nothing to change was given" in tieback("connector", "update", acme).sentence()
+
+
+def test_the_history_of_a_connector_says_who_changed_what(tieback: Tieback, acme: str) -> None:
+    assert tieback("connector", "update", acme, "--namespace", "tieback-new").code == 0
+    assert tieback("connector", "pause", acme, "--reason", "moving").code == 0
+    rows = tieback("connector", "history", acme, "--json").json()
+    assert [(row["kind"], row["changed"], row["reason"]) for row in rows] == [
+        ("paused", [], "moving"), ("updated", ["webhooks"], None), ("created", [], None),
+    ]  # fmt: skip
+    assert "webhooks" in tieback("connector", "history", acme).out
+    assert "no connector" in tieback("connector", "history", "nobody").err

@@ -108,7 +108,8 @@ OBJECTS = {
     "runs.show": {}, "runs.retry": {}, "runs.cancel": {}, "runs.edit": {}, "runs.retry_edited": {}, "api.run_edit": {},
     "events.show": {}, "deliveries.show": {}, "records.show": {},
     "effects.settle": {"outcome": "applied"}, "connectors.show": {}, "connectors.pause": {}, "connectors.resume": {},
-    "connectors.validate": {}, "connectors.hooks": {}, "connectors.export": {}, "imports.show": {}, "imports.cancel": {},
+    "connectors.validate": {}, "connectors.hooks": {}, "connectors.rotate": {}, "connectors.repair": {}, "connectors.export": {},
+    "imports.show": {}, "imports.cancel": {},
     "operations.show": {}, "operations.pause": {}, "operations.resume": {}, "operations.cancel": {}, "operations.take_back": {},
     "api.operation": {}, "api.operation_pause": {}, "api.operation_resume": {}, "api.operation_cancel": {},
     "api.operation_back": {},
@@ -116,6 +117,7 @@ OBJECTS = {
     "api.approval_answer": {"choice": "approve"},
     "api.run": {}, "api.run_retry": {}, "api.run_cancel": {}, "api.event": {}, "api.effect_settle": {"outcome": "applied"},
     "api.connector": {}, "api.connector_pause": {"reason": "x"}, "api.connector_resume": {},
+    "api.connector_validate": {}, "api.connector_rotate": {}, "api.connector_repair": {}, "api.connector_history": {},
 }  # fmt: skip
 
 

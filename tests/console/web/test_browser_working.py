@@ -11,10 +11,15 @@ from sqlalchemy import Engine
 from console.verbs import holding
 from store import pauses
 from store.session import reading
-from tests.console.web.browser import PHONE, looking
+from tests.console.conftest import Pretend
+from tests.console.conftest import procore as procore
+from tests.console.web.browser import PHONE, findings, looking
 from tests.console.web.served import Served
 from tests.console.web.test_browser import browser as browser
 from tests.console.web.test_browser import own as own
+from tests.console.web.test_browser import script as script
+from tests.console.web.test_browser import too_wide
+from tests.console.web.test_changing import add
 
 pytestmark = pytest.mark.services
 Own = tuple[Served, Engine, dict[str, Any]]
@@ -105,3 +110,29 @@ def test_an_automation_is_paused_for_a_while_and_what_was_typed_survives_a_refus
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("status")).to_contain_text("is active again")
         assert looked.complaints == []
+
+
+def test_a_connector_is_pointed_elsewhere_in_the_browser_and_a_wrong_value_is_named(
+    browser: Browser, console: Served, procore: Pretend, script: str
+) -> None:
+    add(console.here, procore)
+    console.person("ana", "admin")
+    with looking(browser, console.url, PHONE) as looked:
+        page = looked.page
+        page.goto("/connectors/acme")
+        page.get_by_role("link", name="Change").click()
+        page.get_by_label("Company id").fill("1")
+        page.get_by_label("Projects").fill("12, 13")
+        page.get_by_role("button", name="Validate and save").click()
+        expect(page.get_by_role("alert")).to_contain_text("ompany")
+        expect(page.get_by_label("Projects")).to_have_value("12, 13")
+        expect(page.get_by_label("Company id")).to_have_attribute("aria-invalid", "true")
+        assert [*findings(page, script), *too_wide(looked)] == []
+        page.get_by_label("Company id").fill(procore.company_id)
+        page.get_by_label("Projects").fill("all")
+        page.get_by_label("Client secret").fill(procore.secret)
+        page.get_by_role("button", name="Validate and save").click()
+        expect(page.get_by_role("status").first).to_contain_text("acme is changed")
+        page.get_by_role("button", name="Look now").click()
+        expect(page.get_by_role("status")).to_contain_text("A worker looks for what Procore could not deliver")
+        assert [one for one in looked.complaints if "422" not in one] == []

@@ -76,12 +76,18 @@ def contract(filled: tuple[Served, dict[str, Any]]) -> Any:
     return schemathesis.openapi.from_url(f"{filled[0].url}/api/v1/openapi.json")
 
 
+# What these do is done at Procore, which is not here: the answer to a name that nobody has is all that is asked for.
+GO_OUT = ("/validate", "/update", "/rotate")
+
+
 def there(ids: dict[str, Any], path: str) -> dict[str, Any]:
     """The parameters of a path that lead to something."""
     what = path.removeprefix("/api/v1/").partition("/")[0]
     id = {"runs": ids["failed"], "events": ids["event"], "effects": ids["uncertain"]}.get(what, 1)
     name = {"connectors": "acme-prod", "automations": "rfi-to-database", "workers": "w1"}.get(what, "")
-    known = {"id": id, "name": name, "lane": "manual"}
+    if path.endswith(GO_OUT):
+        name = "nobody"
+    known = {"id": id, "name": name, "lane": "manual", "version": "in-force"}
     return {one: value for one, value in known.items() if f"{{{one}}}" in path}
 
 
