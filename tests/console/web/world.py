@@ -16,6 +16,7 @@ from sqlalchemy import Connection, update
 from config.secrets import Box, Secret
 from store import (
     alerts,
+    announcements,
     approvals,
     audit,
     beats,
@@ -355,6 +356,9 @@ def _rest(db: Connection, word: Word) -> None:
         db, "retry", {"where": {"state": "failed", "text": word("429")}, "newest": 50}, word("user:ana"), why=word("it is back"),
         total=12, rate=5.0, canary=3,
     )  # fmt: skip
+    announcements.configuration(db, "connector.created", "acme-prod", "user:ana", {"environment": "production"})
+    found = {"ok": False, "wrong": [{"name": "webhooks", "seen": word("no hook")}], "before": []}
+    announcements.configuration(db, "connector.validated", "acme-prod", "relay", found)
     audit.note(db, word("cli:ana"), "connector added", word("acme-prod"), {"company_id": word(COMPANY)})
     alive(db, word)
     approvals.ask(
