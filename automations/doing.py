@@ -22,7 +22,9 @@ from automations.retrying import wait_s
 from automations.scope import Scope
 from automations.templates import render, roots
 from automations.tools import Tools
+from config import spans
 from config.errors import LostLease, Permanent, Transient, Uncertain
+from config.logs import about
 
 log = logging.getLogger("tieback.engine")
 
@@ -66,6 +68,18 @@ class Doing:
         item: Item | None = None,
     ) -> Ended:
         """One step, or one item of it. Raises: LostLease."""
+        ids = {"tieback.step": path, "tieback.item": None if item is None else item.index,
+               "tieback.automation": self.automation.id, "tieback.run": self.scope.run_id}  # fmt: skip
+        with spans.span(f"step {step.use}", about=ids) as span:
+            ended = self._one(step, path, values, journal, kept, item)
+            span.set({"tieback.state": ended.result.state})
+            if ended.result.error is not None:
+                span.failed(str(ended.result.error["kind"]))
+            return ended
+
+    def _one(
+        self, step: Step, path: str, values: Mapping[str, Any], journal: Journal, kept: StepResult | None, item: Item | None
+    ) -> Ended:
         started = self.clock()
         attempt = _attempt(kept)
         given: list[Any] = []
@@ -89,7 +103,7 @@ class Doing:
         return replace(done, result=replace(done.result, inputs=inputs, duration_ms=took_ms))
 
     def _bug(self, step: Step, path: str, attempt: int) -> Ended:
-        log.exception("step.bug automation=%s step=%s", self.automation.id, path)
+        log.exception("step.bug", extra=about(run=self.scope.run_id, automation=self.automation.id, step=path))
         what = f"{step.use} broke on something it does not expect; the log of this moment has the details. Please report it."
         return self.failed(step, path, attempt, "bug", what)
 

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from automations.doing import Doing, Ended, Item
@@ -86,7 +87,7 @@ class Items:
                 self._one(item, self._journal, ended)
             return ended
         with ThreadPoolExecutor(min(self._step.parallel, len(items)), thread_name_prefix="foreach") as pool:
-            for done in [pool.submit(self._apart, item, ended) for item in items]:
+            for done in [pool.submit(copy_context().run, self._apart, item, ended) for item in items]:
                 done.result()
         return ended
 

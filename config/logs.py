@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from config import spans
 from config.hiding import hide as hide
 from config.hiding import scrub as scrub
 
@@ -35,6 +36,8 @@ class Line(logging.Formatter):
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
         fields = {"at": moment, "level": record.levelname.lower(), "event": _plain(record.getMessage())}
         fields.update({name: _plain(value) for name, value in getattr(record, "tieback", {}).items()})
+        if (traced := spans.current()) is not None:
+            fields["trace_id"] = traced[3:35]
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = _plain(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
             fields["trace"] = _plain(" < ".join(_places(record.exc_info[1])))

@@ -23,7 +23,7 @@ import urllib3
 
 from config.errors import ConfigError, Permanent, TiebackError, Transient, Uncertain
 from config.hiding import scrub
-from connectors import bodies
+from connectors import bodies, measured
 from connectors.addresses import Origin, Resolver, checked_addresses, resolve
 from connectors.pinning import Exchange, PinnedAdapter, exchange
 from connectors.ports import Call
@@ -127,7 +127,9 @@ class Client:
         path = path if shown is None else shown
         started = time.monotonic()
         try:
-            reply = self._exchanged(method, path, request, started, into)
+            with measured.call(self.who, self.at, method, path) as span:
+                reply = self._exchanged(method, path, request, started, into)
+                span.answered(reply.status)
         except TiebackError as error:
             self._log(method, path, None, started, error)
             raise

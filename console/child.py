@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from config import failpoints, logs, settings
+from config import failpoints, logs, settings, spans
 from config.errors import ConfigError, TiebackError
 from console.supervise import RAN_EMPTY, listen, take_over, watch_parent
 
@@ -28,7 +28,11 @@ def main(role: str, command: list[str]) -> int:
         with_keys = settings.with_keys(settings.load())
         logs.start(with_keys.log_level)
         failpoints.arm(with_keys.failpoints, with_keys.env.get("TIEBACK_TESTING") == "1")
-        return _Process(role, with_keys, command).run()
+        spans.start(role)
+        try:
+            return _Process(role, with_keys, command).run()
+        finally:
+            spans.stop()
     except ConfigError as error:
         return _say(error, 2)
     except TiebackError as error:

@@ -9,9 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, case, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from config import spans
 from store import gathering
 from store.models import Event, Fetch, Run
 from store.types import now
+
+_TRACED = {"connector": "connector", "source": "source", "resource": "resource_name", "record": "resource_id", "action": "action"}
 
 
 def insert(db: Connection, table: Any) -> Any:
@@ -21,8 +24,17 @@ def insert(db: Connection, table: Any) -> Any:
 
 def add(db: Connection, values: Mapping[str, Any]) -> int | None:
     """Keep an event; None when its key is known already, whichever delivery brought it first."""
-    made = db.execute(insert(db, Event).values(dict(values)).on_conflict_do_nothing().returning(Event.id)).first()
+    about = {f"tieback.{name}": values.get(column) for name, column in _TRACED.items()}
+    with spans.span("event", about=about) as span:
+        kept = {**values, "traceparent": spans.current()}
+        made = db.execute(insert(db, Event).values(kept).on_conflict_do_nothing().returning(Event.id)).first()
+        span.set({"tieback.event": None if made is None else made.id, "tieback.known": True if made is None else None})
     return None if made is None else int(made.id)
+
+
+def trace(db: Connection, id: int) -> str | None:
+    """The `traceparent` that an event was kept with. Asks nothing while traces are off."""
+    return db.scalar(select(Event.traceparent).where(Event.id == id)) if spans.on() else None
 
 
 def by_key(db: Connection, connector: str, key: str) -> int | None:

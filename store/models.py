@@ -97,6 +97,7 @@ class Event(Base):
     reason: Mapped[str | None]
     reasons: Mapped[dict[str, Any] | None]  # automation -> why it did not run
     hop: Mapped[int] = mapped_column(Integer, default=0)
+    traceparent: Mapped[str | None] = mapped_column(Text64)  # W3C; of the trace that its reads and runs belong to
     replays: Mapped[int | None] = mapped_column(Key)  # the event that this one repeats
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     purged_at: Mapped[dt.datetime | None]  # from then on only its key, and what it was about, is known

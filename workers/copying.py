@@ -63,7 +63,10 @@ def _keep(desk: Desk, batch: Batch, read: list[tuple[Taken, Json]], listed: bool
     failpoints.hit("fetch.after_commit")
     ring(desk, rings)
     for one, _ in read:
-        facts = about(fetch=one.row.id, resource=one.row.resource, id=one.row.record_id, lost=one.held not in ours or None)
+        facts = about(
+            fetch=one.row.id, event_id=one.row.event_id, connector=one.row.connector, resource=one.row.resource,
+            id=one.row.record_id, lost=one.held not in ours or None,
+        )  # fmt: skip
         log.info("record.read", extra=facts)
 
 

@@ -59,7 +59,9 @@ def enter(desk: Desk, db: Connection, said: Said, origin: Origin) -> Entered:
     entering = _Entering(desk, db, said, origin, {**values, "id": event_id})
     state, reason, reasons = entering.match()
     events.settle(db, event_id, state, reason, reasons)
-    log.info("event.sorted", extra=about(event_id=event_id, state=state, reason=reason, resource=said.resource_name))
+    log.info("event.sorted", extra=about(
+        event_id=event_id, connector=origin.connector or None, state=state, reason=reason, resource=said.resource_name,
+    ))  # fmt: skip
     return Entered(event_id, entering.rings)
 
 

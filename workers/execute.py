@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +14,7 @@ from automations.attempt import FAILED
 from automations.outcomes import Outcome
 from automations.parts import Automation
 from automations.scope import Scope
-from config import failpoints
+from config import failpoints, spans
 from config.errors import ConfigError, Permanent, Withheld
 from config.logs import about
 from connectors import catalogue
@@ -46,8 +48,20 @@ def run(desk: Desk, run_id: int) -> None:
         put_aside_while_paused(desk, held, row.connector)
         return
     desk.call_log.take()
-    with desk.keeper.holding(held, claimed_at):
+    with desk.keeper.holding(held, claimed_at), _measured(desk, held, row):
         _work(desk, held, row)
+
+
+@contextmanager
+def _measured(desk: Desk, held: Held, row: Any) -> Iterator[None]:
+    parent = None
+    if spans.on():
+        with reading(desk.engine) as db:
+            parent = events.trace(db, row.event_id)
+    ids = {"tieback.run": row.id, "tieback.automation": row.automation, "tieback.event": row.event_id,
+           "tieback.connector": row.connector or None, "tieback.attempt": held.attempt}  # fmt: skip
+    with spans.span(f"run {row.automation}", parent=parent, about=ids):
+        yield
 
 
 @retrying
@@ -161,7 +175,10 @@ def _keep(desk: Desk, held: Held, row: Any, outcome: Outcome, journal: StoreJour
     failpoints.hit("run.finished")
     ring(desk, [*journal.rings, *rings])
     level = logging.WARNING if outcome.state in ("failed", "parked") else logging.INFO
-    facts = about(run=row.id, automation=row.automation, event_id=row.event_id, reason=outcome.reason, error=_message(outcome))
+    facts = about(
+        run=row.id, automation=row.automation, event_id=row.event_id, connector=row.connector or None,
+        reason=outcome.reason, error=_message(outcome),
+    )  # fmt: skip
     log.log(level, f"run.{outcome.state}", extra=facts)
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from config import failpoints
+from config import failpoints, spans
 from config.errors import ConfigError, LostLease, Permanent, Transient
 from config.logs import about
 from connectors import catalogue, repair
 from connectors.kinds.procore_dmsa import Procore
 from connectors.reading import Json
-from store import calls, fetches, leases, records, unavailable
+from store import calls, events, fetches, leases, records, unavailable
 from store.session import reading, retrying, writing
 from workers import access, copying, families, planner
 from workers.desk import Desk
@@ -48,7 +49,21 @@ def fetch(desk: Desk, fetch_id: int) -> None:
             stack.enter_context(desk.keeper.holding(one.held, claimed_at))
         left = copying.release_covered(desk, batch)
         if left:
-            _read(desk, Batch(left, batch.by_list, batch.probes))
+            with _measured(desk, left):
+                _read(desk, Batch(left, batch.by_list, batch.probes))
+
+
+@contextmanager
+def _measured(desk: Desk, taken: list[Taken]) -> Iterator[None]:
+    """As part of what happened to the first event; the others wait for the same request."""
+    row, parent = taken[0].row, None
+    if spans.on():
+        with reading(desk.engine) as db:
+            parent = events.trace(db, row.event_id)
+    ids = {"tieback.event": row.event_id, "tieback.connector": row.connector, "tieback.resource": row.resource,
+           "tieback.record": row.record_id, "tieback.records": len(taken)}  # fmt: skip
+    with spans.span(f"read {row.resource}", parent=parent, about=ids):
+        yield
 
 
 def _settle(desk: Desk, fetch_id: int) -> None:
