@@ -1,9 +1,10 @@
-"""How fast the door takes deliveries in durably, against a Flask view that does nothing on the same server.
+"""How fast the door takes deliveries in durably, against a Flask view that does nothing.
 
-    python -m bench.accept [--database postgresql://…] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
+    python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
 
-Each contestant is a process of its own with one server; the rounds are interleaved, so that whatever else
-the machine does meets all alike. Ratios are taken within a round. Compare nothing across machines.
+The view stands on Granian, the fastest server tried, and once more on the door's own server. Each contestant has as many
+processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
+taken within a round, against the view on Granian. Compare nothing across machines.
 """
 
 from __future__ import annotations
@@ -17,23 +18,33 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flask import Flask, Response, request
+
 from bench.load import Result, run
+from config import settings
+from config.secrets import Box, Secret
+from store import hooks, migrate
+from store.session import open_engine, writing
+from tests.services import answers, free_port, wait_until
+from webhook.app import create_app, front
+from webhook.front import Front
+from webhook.serve import Server
 
 SECRET = "Bearer " + "s" * 43
+KEYS = base64.urlsafe_b64encode(b"k" * 32).decode()
 
 
 @dataclass
 class Contestant:
-    """A server process, and what its rounds gave."""
+    """Server processes on one socket, and what their rounds gave."""
 
     name: str
-    process: subprocess.Popen[str]
+    processes: list[subprocess.Popen[bytes]]
     port: int
     key: str
     results: list[Result] = field(default_factory=list)
@@ -42,19 +53,21 @@ class Contestant:
 def main() -> int:
     options = _options()
     if options.serve:
-        _serve(options.serve, options.database)
+        _serve(options)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        contestants = [_start("noop", ""), _start("door", f"sqlite:///{folder}/tieback.db", "door on SQLite")]
+        sqlite = f"sqlite:///{folder}/tieback.db"
+        contestants = [_granian(options), _start("noop", sqlite, "no-op view, our server", options)]
+        contestants.append(_start("door", sqlite, "door on SQLite", options))
         if options.database:
-            contestants.append(_start("door", options.database, "door on PostgreSQL"))
+            contestants.append(_start("door", options.database, "door on PostgreSQL", options))
         try:
             _rounds(contestants, options)
-            refusals = _refusals(contestants[1])
+            refusals = _refusals(contestants[2])
         finally:
-            for contestant in contestants:
-                contestant.process.terminate()
-                contestant.process.communicate()
+            for process in [process for contestant in contestants for process in contestant.processes]:
+                process.terminate()
+                process.wait()
     _report(contestants, refusals, options)
     return 0
 
@@ -62,21 +75,37 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default="", help="a PostgreSQL URL; its database gets our tables and many rows")
+    parser.add_argument("--processes", type=int, default=1, help="of each contestant")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="threads of each server; the door's own number by default")
     parser.add_argument("--json", help="also write the results to this file")
     parser.add_argument("--serve", choices=["noop", "door"], help=argparse.SUPPRESS)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _start(kind: str, database: str, name: str = "") -> Contestant:
-    command = [sys.executable, "-m", "bench.accept", "--serve", kind, "--database", database, *sys.argv[1:]]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    port, key = process.stdout.readline().split()
-    return Contestant(name or "no-op Flask view", process, int(port), key)
+def _granian(options: argparse.Namespace) -> Contestant:
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", str(options.processes), "--blocking-threads", "16", "--backpressure", "256", "--log-level", "critical",
+        "--factory", "bench.accept:noop",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
+    wait_until(lambda: answers(port), 30, "Granian")
+    return Contestant("no-op view, Granian", [process], port, "k" * 43)
+
+
+def _start(kind: str, database: str, name: str, options: argparse.Namespace) -> Contestant:
+    given = settings.load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": KEYS}, Path.cwd())
+    key = _hook(given) if kind == "door" else "k" * 43
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "bench.accept", "--serve", kind, "--database", database, "--fd", str(listener.fileno())]
+        fds = (listener.fileno(),)
+        processes = [subprocess.Popen(command, pass_fds=fds) for _ in range(options.processes)]
+    return Contestant(name, processes, port, key)
 
 
 def _rounds(contestants: list[Contestant], options: argparse.Namespace) -> None:
@@ -134,7 +163,9 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def _report(contestants: list[Contestant], refusals: dict[str, Any], options: argparse.Namespace) -> None:
     noop = contestants[0]
-    print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} processors")
+    each = f"{options.processes} process{'es' if options.processes > 1 else ''} each"
+    rounds = f"{options.rounds} rounds of {options.seconds:g} s"
+    print(f"{options.connections} connections, {each}, {rounds}, {os.cpu_count()} processors")
     print(f"{'':22}{'per second':>12}{'lowest':>9}{'highest':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'wrong':>7}")
     table = []
     for one in contestants:
@@ -155,23 +186,18 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
         Path(options.json).write_text(json.dumps({"contestants": table, "refusals": refusals}, indent=1) + "\n")
 
 
-def _serve(kind: str, database: str) -> None:
-    """Print port and key, then serve until SIGTERM."""
-    from config import settings
-    from webhook.serve import THREADS, Server
-
-    key = base64.urlsafe_b64encode(b"k" * 32).decode()
-    given = settings.load({"TIEBACK_DATABASE_URL": database or "sqlite://", "TIEBACK_SECRET_KEYS": key}, Path.cwd())
-    app, hook_key = _noop_app() if kind == "noop" else _door_app(given)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    Server(app, listener, given, _options().threads or THREADS).start()
-    print(listener.getsockname()[1], hook_key, flush=True)
-    threading.Event().wait()
+def _serve(options: argparse.Namespace) -> None:
+    """Serve on the inherited socket until SIGTERM."""
+    given = settings.load({"TIEBACK_DATABASE_URL": options.database, "TIEBACK_SECRET_KEYS": KEYS}, Path.cwd())
+    if options.serve == "noop":
+        app = Front(noop(), given)
+    else:
+        app = front(create_app(open_engine(given), Box(given.secret_keys), NoBell(), given), given)
+    Server(app, socket.socket(fileno=options.fd)).run()
 
 
-def _noop_app() -> tuple[Any, str]:
-    from flask import Flask, Response, request
-
+def noop() -> Flask:
+    """A view that reads the body and says 204."""
     app = Flask("noop")
 
     @app.post("/webhooks/<key>")
@@ -179,25 +205,21 @@ def _noop_app() -> tuple[Any, str]:
         request.get_data()
         return Response(status=204)
 
-    return app, "k" * 43
+    return app
 
 
-def _door_app(given: Any) -> tuple[Any, str]:
-    from config.secrets import Box, Secret
-    from store import hooks, migrate
-    from store.session import open_engine, writing
-    from webhook.app import create_app
+class NoBell:
+    def ring(self, actor: str, ids: list[int], lane: str = "webhook") -> None:
+        """Nobody listens here."""
 
-    class NoBell:
-        def ring(self, actor: str, ids: list[int], lane: str = "webhook") -> None:
-            """Nobody listens here."""
 
+def _hook(given: settings.Settings) -> str:
     engine = open_engine(given)
     migrate.upgrade(engine)
-    box = Box(given.secret_keys)
     with writing(engine) as db:
-        key = hooks.ensure(db, box, f"bench-{time.time_ns()}", "8", "", Secret(SECRET))
-    return create_app(engine, box, NoBell(), given), key
+        key = hooks.ensure(db, Box(given.secret_keys), f"bench-{time.time_ns()}", "8", "", Secret(SECRET))
+    engine.dispose()
+    return key
 
 
 if __name__ == "__main__":

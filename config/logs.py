@@ -88,7 +88,7 @@ def start(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # six lines for each refused connection; we say it in one
-    for noisy in ("dramatiq", "alembic", "urllib3", "waitress.queue"):
+    for noisy in ("dramatiq", "alembic", "urllib3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -19,8 +19,6 @@ from console.supervise import RAN_EMPTY, listen, take_over, watch_parent
 
 log = logging.getLogger("tieback.child")
 
-CONSOLE_THREADS = 16
-
 
 def main(role: str, command: list[str]) -> int:
     """Run until SIGTERM, then finish what is held and return. 2 for a mistake that a person must mend."""
@@ -94,7 +92,7 @@ class _Process:
         console = self._role == "console"
         bind = self._settings.console_bind if console else self._settings.bind
         self._sock = listen(bind, "TIEBACK_CONSOLE_BIND" if console else "TIEBACK_BIND")
-        server = Server(app, self._sock, self._settings, **({"threads": CONSOLE_THREADS} if console else {}))
+        server = Server(app, self._sock)
         server.start()
 
         def close_door() -> None:

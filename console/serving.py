@@ -12,30 +12,29 @@ from config.settings import Settings
 from console.cookies import is_loopback
 from console.verbs import signing_in
 from console.verbs.at_hand import AtHand
+from webhook.app import close, create_app, front
+from webhook.front import Front, Wsgi
 
-App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 # What the door answers; everything else on a shared port is the console's.
 DOOR = ("/webhooks/", "/config-events", "/inbound/", "/healthz", "/readyz")
 
 
-def applications(whole: Any, settings: Settings, role: str) -> tuple[App, Callable[[], None]]:
-    """The application of this role, and what closes it."""
+def applications(whole: Any, settings: Settings, role: str) -> tuple[Front, Callable[[], None]]:
+    """The ASGI application of this role, and what closes it."""
     if role == "console":
-        return _console(whole, settings), lambda: None
-    from webhook.app import close, create_app
-
+        return Front(_console(whole, settings), settings), lambda: None
     door = create_app(whole.engine, whole.box, whole.doorbell, settings)
-    app: App = door if role == "web" else one_port(door, _console(whole, settings))
-    return app, lambda: close(door)
+    rest = None if role == "web" else one_port(door, _console(whole, settings))
+    return front(door, settings, rest), lambda: close(door)
 
 
-def _console(whole: Any, settings: Settings) -> App:
-    from console.app import create_app
+def _console(whole: Any, settings: Settings) -> Wsgi:
+    from console.app import create_app as create_console
 
-    return create_app(AtHand(settings, whole.engine, "console"))
+    return create_console(AtHand(settings, whole.engine, "console"))
 
 
-def one_port(door: App, console: App) -> App:
+def one_port(door: Wsgi, console: Wsgi) -> Wsgi:
     """The door's paths to the door, untouched and first, since Procore waits for them; the rest to the console."""
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:

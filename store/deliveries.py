@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select, text, update
+from sqlalchemy import Connection, Engine, TextClause, or_, select, text, update
 
 from store.models import Delivery
 from store.session import retrying, writing
@@ -35,11 +36,17 @@ _MANY = text(
     "CAST(:state AS text[]), CAST(:reason AS text[])) "
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
-_ONE = text(
-    f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (constant text)
-    "VALUES (:connector, :hook_key, :delivery_key, :raw, :content_type, :state, :reason, "
-    "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000', 0) ON CONFLICT DO NOTHING RETURNING id, state"
-)
+_FIELDS = tuple(field.name for field in fields(Arrival))
+
+
+@functools.cache
+def _rows(count: int) -> TextClause:
+    """The same for SQLite, which has no arrays: one statement for so many rows."""
+    row = "({}, strftime('%Y-%m-%d %H:%M:%f', 'now') || '000', 0)"
+    values = ", ".join(row.format(", ".join(f":{name}{n}" for name in _FIELDS)) for n in range(count))
+    return text(
+        f"INSERT INTO tieback_deliveries ({_COLUMNS}) VALUES {values} ON CONFLICT DO NOTHING RETURNING id, state"  # noqa: S608 (names of ours)
+    )
 
 
 @retrying
@@ -59,7 +66,7 @@ def _insert(db: Connection, arrivals: Sequence[Arrival]) -> list[Any]:
     rows = [vars(arrival) for arrival in arrivals]
     if db.dialect.name == "postgresql":
         return list(db.execute(_MANY, {name: [row[name] for row in rows] for name in rows[0]}))
-    return [kept for row in rows if (kept := db.execute(_ONE, row).first())]
+    return list(db.execute(_rows(len(rows)), {f"{name}{n}": row[name] for n, row in enumerate(rows) for name in _FIELDS}))
 
 
 def take(db: Connection, id: int) -> Any | None:

@@ -1,4 +1,4 @@
-"""The public door as a WSGI application. It holds nothing but what must face the internet."""
+"""The public door: a Flask application, and before it the front that answers deliveries. Nothing else faces the internet."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from config.secrets import Box
 from config.settings import Settings
 from webhook.committer import Committer, Doorbell
 from webhook.config_events import ConfigEvents
-from webhook.health import Health
+from webhook.front import Front, Wsgi
+from webhook.health import Health, answer
 from webhook.hooks import HookTable
 from webhook.inbound import Inbound
 from webhook.measured import Measured
-from webhook.procore import Receiver, answer
+from webhook.procore import Receiver
 
 log = logging.getLogger("tieback.door")
 
@@ -36,10 +37,9 @@ def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings)
     app.url_map.merge_slashes = False  # a redirect is a failed delivery
     committer = Committer(engine, doorbell)
     app.extensions["tieback.committer"] = committer
-    receiver = Receiver(HookTable(engine, box), committer, settings)
+    app.extensions["tieback.receiver"] = Receiver(HookTable(engine, box), committer, settings)
     health = Health(engine)
     for rule, endpoint, view, method in (
-        ("/webhooks/<key>/", "webhook", receiver.receive, "POST"),
         ("/config-events", "config_events", ConfigEvents(engine, doorbell).receive, "POST"),
         ("/inbound/<source>", "inbound", Inbound(engine, doorbell).receive, "POST"),
         ("/healthz", "healthz", health.alive, "GET"),
@@ -50,6 +50,12 @@ def create_app(engine: Engine, box: Box, doorbell: Doorbell, settings: Settings)
     app.register_error_handler(Exception, _unknown_error)
     app.wsgi_app = app.extensions["tieback.measured"] = Measured(app.wsgi_app, engine)  # type: ignore[assignment, method-assign]
     return app
+
+
+def front(app: Flask, settings: Settings, rest: Wsgi | None = None) -> Front:
+    """What serves the door. `rest` takes the door's place for all that is no delivery, and hands on what it does not know."""
+    known = app.extensions
+    return Front(rest or app, settings, receiver=known["tieback.receiver"], measured=known["tieback.measured"])
 
 
 def close(app: Flask) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from store import apitokens
 from store.session import reading
 from webhook.body import UnfitError, parse
-from webhook.procore import read_body
 
 
 class RefusedError(Exception):
@@ -50,8 +49,8 @@ def json_body(most: int) -> tuple[bytes, Any]:
         raise RefusedError(415, "Unsupported Media Type", "send Content-Type: application/json", "Content-Type")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RefusedError(415, "Unsupported Media Type", "send the body without Content-Encoding", "Content-Encoding")
-    raw = read_body(most)
-    if raw is None:
+    raw = request.get_data()
+    if len(raw) > most:
         raise RefusedError(413, "Content Too Large", f"the body is larger than {most} bytes")
     try:
         return raw, parse(raw)

@@ -1,4 +1,4 @@
-"""One thread per process commits what all handler threads hand over, many in one transaction.
+"""One thread per process commits what is handed over, many deliveries in one transaction.
 
 A commit costs one sync of the disk however many rows it holds; while one is under way the next group
 gathers by itself. The answer is sent after the commit, the doorbell rings after the answer.
@@ -6,6 +6,8 @@ gathers by itself. The answer is sent after the commit, the doorbell rings after
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -43,9 +45,9 @@ class NotKeptError(Exception):
 
 
 class _Ticket:
-    """An arrival on its way. `settled` is held until the committer lets go of it (a bare lock costs half an Event)."""
+    """An arrival on its way. `settled` is a future of the loop that waits for it."""
 
-    __slots__ = ("abandoned", "arrival", "error", "kept", "plain", "settled")
+    __slots__ = ("abandoned", "arrival", "error", "kept", "loop", "plain", "settled")
 
     def __init__(self, arrival: Arrival):
         self.arrival = arrival
@@ -53,8 +55,8 @@ class _Ticket:
         self.plain = False
         self.abandoned = False
         self.error: Exception | None = None
-        self.settled = threading.Lock()
-        self.settled.acquire()
+        self.loop = asyncio.get_running_loop()
+        self.settled: asyncio.Future[None] = self.loop.create_future()
 
 
 class Committer:
@@ -74,7 +76,7 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
 
-    def keep(self, arrival: Arrival) -> None:
+    async def keep(self, arrival: Arrival) -> None:
         """Return when the arrival is durable.
 
         Raises: NotKeptError when it is not, at once if the store has been silent for longer than anybody waits.
@@ -87,9 +89,13 @@ class Committer:
         ticket = _Ticket(arrival)
         self._queue.put(ticket)
         self._ensure_thread()
-        if not ticket.settled.acquire(timeout=self._patience_s):
-            ticket.abandoned = True
-            raise NotKeptError(f"the store did not answer within {self._patience_s:g} s")
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await ticket.settled
+        except TimeoutError:
+            raise NotKeptError(f"the store did not answer within {self._patience_s:g} s") from None
+        finally:
+            ticket.abandoned = not ticket.settled.done() or ticket.settled.cancelled()
         if not ticket.kept:
             raise NotKeptError("the store refused") from ticket.error
 
@@ -136,8 +142,9 @@ class Committer:
         try:
             ids = self._commit(wanted) if wanted else []
         finally:
-            for ticket in group:
-                ticket.settled.release()
+            for loop in {ticket.loop for ticket in group}:
+                with contextlib.suppress(RuntimeError):  # a loop that was closed has nobody waiting
+                    loop.call_soon_threadsafe(_settle, [ticket.settled for ticket in group if ticket.loop is loop])
         if ids:
             self._doorbell.ring("sort", ids)
 
@@ -167,6 +174,13 @@ class Committer:
         log.error("door.row_refused", extra=about(connector=ticket.arrival.connector, error=type(error).__name__))
         ticket.arrival, ticket.plain = _plain(ticket.arrival, error), True
         return self._commit([ticket])
+
+
+def _settle(futures: list[asyncio.Future[None]]) -> None:
+    """One call into the loop for a whole group: each costs a write to its pipe."""
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 def _is_of_the_data(error: Exception) -> bool:

@@ -12,11 +12,14 @@ from sqlalchemy import Engine
 from store import beats
 from store.session import reading
 from webhook.alarm import Seldom
-from webhook.procore import answer
 
 log = logging.getLogger("tieback.door")
 
 FRESH_S = 1.0
+
+
+def answer(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(text + "\n", status, headers, content_type="text/plain; charset=utf-8")
 
 
 class Health:

@@ -10,10 +10,12 @@ then: Procore may have been told another secret than we know, and then the hook 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -48,17 +50,18 @@ class HookTable:
         # By digest, so that no look-up compares the key itself.
         self._known: dict[bytes, _Known] = {}
         self._read_at = float("-inf")
-        self._reading = threading.Lock()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="door-hooks")
+        self._reading: asyncio.Future[None] | None = None
         self._refused: Counter[str] = Counter()
         self._telling = threading.Lock()
         self._told_at = float("-inf")
         self.loaded = False
 
-    def admit(self, key: str, header: str) -> OpenHook | None:
+    async def admit(self, key: str, header: str) -> OpenHook | None:
         """The hook of this key when the Authorization header is one of its secrets."""
-        self._refresh(STALE_S, wait_s=0 if self.loaded else 2 * WAIT_S)
+        await self._refresh(STALE_S, wait_s=0 if self.loaded else 2 * WAIT_S)
         found = self._compare(key, header)
-        if found is None and self._refresh(MISS_S, wait_s=WAIT_S):
+        if found is None and await self._refresh(MISS_S, wait_s=WAIT_S):
             found = self._compare(key, header)
         if found is None:
             self._count(key)
@@ -91,17 +94,20 @@ class HookTable:
         fits = auth.matches(header, auth.NOBODY if known is None else known.digests)
         return known.hook if fits and known is not None else None
 
-    def _refresh(self, older_than_s: float, *, wait_s: float) -> bool:
-        """Read the table when it is older than that. One thread reads; others go on with what there is, or wait for it."""
-        asked = time.monotonic()
-        if asked - self._read_at < older_than_s or not self._reading.acquire(timeout=wait_s):
+    async def _refresh(self, older_than_s: float, *, wait_s: float) -> bool:
+        """Read the table when it is older than that. Whoever finds it being read goes on with what there is, or waits."""
+        if time.monotonic() - self._read_at < older_than_s:
             return False
-        try:
-            if self._read_at < asked:  # else another thread has read it while we waited
-                self._read()
-        finally:
-            self._reading.release()
-        return True
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().run_in_executor(self._reader, self._read)
+            self._reading.add_done_callback(self._was_read)
+        elif not wait_s:
+            return False
+        done, _ = await asyncio.wait({self._reading}, timeout=wait_s or None)
+        return bool(done)
+
+    def _was_read(self, _: object) -> None:
+        self._reading = None
 
     def _read(self) -> None:
         try:

@@ -54,9 +54,10 @@ class Measured:
         try:
             return self._app(environ, started)
         finally:
-            self._note(_kind(environ.get("PATH_INFO", "")), seen[0], time.perf_counter() - began)
+            self.note(_kind(environ.get("PATH_INFO", "")), seen[0], time.perf_counter() - began)
 
-    def _note(self, kind: str, status: str, seconds: float) -> None:
+    def note(self, kind: str, status: str, seconds: float) -> None:
+        """One answer of a kind (`KINDS`, or `other`)."""
         with self._lock:
             self._counts[ANSWERS, kind, status] += 1
             if kind == "webhooks":

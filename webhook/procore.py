@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-
-from flask import Response, request
+from dataclasses import dataclass
 
 from config import failpoints
 from config.logs import about
 from config.settings import Settings
+from store.hooks import OpenHook
 from store.session import explain
 from webhook.alarm import Seldom, shown
 from webhook.body import judge
@@ -26,9 +26,26 @@ log = logging.getLogger("tieback.door")
 MAX_BODY = 1024 * 1024
 RETRY_AFTER_S = 5
 
+Headers = dict[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the sender is told. A 204 has neither text nor headers."""
+
+    status: int
+    text: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_KEPT = Answer(204)
+_CLOSE = (b"connection", b"close")
+
 
 class Receiver:
-    """Answers Procore."""
+    """Answers Procore. `admit` before the body is read, `keep` with it; headers are given by name in small letters."""
+
+    most = MAX_BODY
 
     def __init__(self, hooks: HookTable, committer: Committer, settings: Settings):
         self._hooks = hooks
@@ -37,52 +54,41 @@ class Receiver:
         self._refused = Seldom()
         self._failed = Seldom()
 
-    def receive(self, key: str) -> Response:
-        """One POST to `/webhooks/<key>`."""
-        hook = self._hooks.admit(key, request.headers.get("Authorization", ""))
+    async def admit(self, key: str, headers: Headers, peer: str) -> OpenHook | Answer:
+        """The hook whose secret came with the request, or why its body is not read."""
+        hook = await self._hooks.admit(key, headers.get(b"authorization", b"").decode("latin-1"))
         if hook is None:
-            return self._turn_away(key) if self._hooks.loaded else self._not_now("the hooks could not be read yet")
-        if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
-            return answer(415, "send the body without Content-Encoding")
-        raw = read_body(MAX_BODY)
+            return self._turn_away(key, peer) if self._hooks.loaded else self._not_now("the hooks could not be read yet")
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+            return Answer(415, "send the body without Content-Encoding")
+        return hook
+
+    async def keep(self, hook: OpenHook, raw: bytes | None, headers: Headers) -> Answer:
+        """Answer when the delivery is durable; a body of None was too large."""
         if raw is None:
-            return answer(413, f"the body is larger than {MAX_BODY} bytes")
-        arrival = judge(hook, raw, request.headers.get("Content-Type", ""), dt.datetime.now(dt.UTC))
+            return Answer(413, f"the body is larger than {MAX_BODY} bytes", (_CLOSE,))
+        arrival = judge(hook, raw, headers.get(b"content-type", b"").decode("latin-1"), dt.datetime.now(dt.UTC))
         try:
-            self._committer.keep(arrival)
+            await self._committer.keep(arrival)
         except NotKeptError as error:
             return self._not_now(
                 explain(error.__cause__, self._settings) if isinstance(error.__cause__, Exception) else str(error)
             )
         level = logging.WARNING if arrival.state == "quarantined" else logging.DEBUG
-        log.log(level, f"delivery.{arrival.state}", extra=about(
-            connector=hook.connector, hook=key[:6], key=arrival.delivery_key, bytes=len(raw), reason=arrival.reason))  # fmt: skip
+        if log.isEnabledFor(level):
+            told = about(
+                connector=hook.connector, hook=hook.key[:6], key=arrival.delivery_key, bytes=len(raw), reason=arrival.reason
+            )
+            log.log(level, f"delivery.{arrival.state}", extra=told)
         failpoints.hit("door.before_reply")
-        return Response(status=204)
+        return _KEPT
 
-    def _turn_away(self, key: str) -> Response:
+    def _turn_away(self, key: str, peer: str) -> Answer:
         if count := self._refused.due():
-            log.warning("door.refused", extra=about(times=count, key_begins=shown(key, 6), peer=request.remote_addr))
-        return answer(401, "unauthorized", {"WWW-Authenticate": "Secret"})
+            log.warning("door.refused", extra=about(times=count, key_begins=shown(key, 6), peer=peer))
+        return Answer(401, "unauthorized", ((b"www-authenticate", b"Secret"),))
 
-    def _not_now(self, cause: str) -> Response:
+    def _not_now(self, cause: str) -> Answer:
         if count := self._failed.due():
             log.error("door.cannot_store", extra=about(times=count, error=cause))
-        return answer(503, "cannot store it now", {"Retry-After": str(RETRY_AFTER_S)})
-
-
-def answer(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(text + "\n", status, headers, content_type="text/plain; charset=utf-8")
-
-
-def read_body(most: int) -> bytes | None:
-    """The whole body, None when it has more than `most` bytes.
-
-    Werkzeug's own limit cuts a chunked body short without a word, so it is not used: we read one byte more.
-    """
-    parts: list[bytes] = []
-    left = most + 1
-    while left and (part := request.stream.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts) if left else None
+        return Answer(503, "cannot store it now", ((b"retry-after", b"%d" % RETRY_AFTER_S),))

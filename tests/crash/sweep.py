@@ -34,6 +34,7 @@ from config.settings import Settings
 from store import hooks, migrate
 from store.session import open_engine, writing
 from tests.services import free_port, wait_until
+from tests.webhook.door import deliver
 from tests.workers.rig import Rig, payload, write_site
 
 ROOT = Path(__file__).parents[2]
@@ -251,9 +252,9 @@ class Sweep:
             url_key = hooks.of_connector(db, "acme")[0].key
         body = payload(self.far, self.record_id, key=key)
         ready()
-        answer = app.test_client().post(f"/webhooks/{url_key}", json=body, headers={"Authorization": SECRET})
+        status = deliver(app, one.settings, url_key, json.dumps(body).encode(), SECRET)
         close(app)
-        return answer.status_code
+        return status
 
 
 class _Tracer:

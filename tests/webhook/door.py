@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import functools
@@ -23,7 +24,7 @@ from config.settings import Settings
 from store import hooks, migrate
 from store.models import Delivery
 from store.session import open_engine, reading, writing
-from webhook.app import close, create_app
+from webhook.app import close, create_app, front
 from webhook.serve import Server
 
 SECRET = "Bearer the-whole-authorization-value-0123456789"
@@ -100,7 +101,7 @@ class Door:
         self.engine.dispose()
 
 
-def open_door(folder: Path, *, bell: Any = None, threads: int = 16, env: dict[str, str] | None = None) -> Door:
+def open_door(folder: Path, *, bell: Any = None, env: dict[str, str] | None = None) -> Door:
     """A migrated SQLite store in `folder`, one hook of company 8, and a serving door."""
     keys = {"TIEBACK_SECRET_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode()}
     given = settings.load(keys | (env or {}), folder)
@@ -111,7 +112,7 @@ def open_door(folder: Path, *, bell: Any = None, threads: int = 16, env: dict[st
     bell = bell if bell is not None else ListeningBell()
     app = create_app(engine, box, bell, given)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    server = Server(app, listener, given, threads)
+    server = Server(front(app, given), listener)
     door = Door(engine, box, bell, given, app, server, listener, "")
     door.key = door.add_hook("acme")
     server.start()
@@ -126,6 +127,23 @@ def _empty_store() -> bytes:
         migrate.upgrade(engine)
         engine.dispose()
         return (Path(folder) / "var" / "tieback.db").read_bytes()
+
+
+def deliver(app: Any, given: Settings, key: str, sent: bytes, secret: str = SECRET, kind: str = "application/json") -> int:
+    """One delivery without a socket, in a loop of its own; the status it is answered with."""
+    answers: list[dict[str, Any]] = []
+    headers = [(b"authorization", secret.encode()), (b"content-type", kind.encode())]
+    scope = {"type": "http", "method": "POST", "path": f"/webhooks/{key}", "headers": headers, "client": ("127.0.0.1", 1)}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": sent}
+
+    async def send(message: dict[str, Any]) -> None:
+        answers.append(message)
+
+    asyncio.run(front(app, given)(scope, receive, send))
+    status: int = answers[0]["status"]
+    return status
 
 
 def request(method: str, path: str, body: bytes = b"", headers: Headers = None) -> bytes:

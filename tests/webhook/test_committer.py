@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,11 @@ class Locked:
         self._other.close()
 
 
+def keep(committer: Committer, arrival: Arrival) -> None:
+    """As one sender that waits, in a loop of its own."""
+    asyncio.run(committer.keep(arrival))
+
+
 def _arrival(key: str, raw: bytes = b"{}", state: str = "received") -> Arrival:
     return Arrival("acme", "hook", key, raw, "application/json", state)
 
@@ -65,14 +72,14 @@ def _keep_all(committer: Committer, engine: Engine, arrivals: list[Arrival]) -> 
     """Hand them over while the store is busy, so that all but the first share a group. Answers by key."""
     answers: dict[str, str] = {}
 
-    def keep(arrival: Arrival) -> None:
+    def tell(arrival: Arrival) -> None:
         try:
-            committer.keep(arrival)
+            keep(committer, arrival)
             answers[arrival.delivery_key] = "kept"
         except NotKeptError as error:
             answers[arrival.delivery_key] = str(error)
 
-    threads = [threading.Thread(target=keep, args=(arrival,)) for arrival in arrivals]
+    threads = [threading.Thread(target=tell, args=(arrival,)) for arrival in arrivals]
     with Locked(engine):
         for thread in threads:
             thread.start()
@@ -94,14 +101,14 @@ def test_arrivals_that_wait_together_are_committed_together_and_rung_once(engine
 
 
 def test_duplicates_in_one_group_are_one_row_and_all_are_answered(committer: Committer, engine: Engine) -> None:
-    together(20, committer.keep, [_arrival("same")] * 60)
+    together(20, partial(keep, committer), [_arrival("same")] * 60)
     assert len(_kept(engine)) == 1
 
 
 def test_only_what_waits_to_be_sorted_is_rung(engine: Engine) -> None:
     bell = ListeningBell()
     committer = Committer(engine, bell)
-    committer.keep(_arrival("a", state="quarantined"))
+    keep(committer, _arrival("a", state="quarantined"))
     committer.stop()
     assert (len(_kept(engine)), bell.rung) == (1, [])
 
@@ -156,50 +163,50 @@ def test_what_nobody_waits_for_any_more_is_not_stored(engine: Engine) -> None:
 def test_a_full_queue_refuses_at_once(engine: Engine) -> None:
     committer = Committer(engine, ListeningBell(), room=0)
     with pytest.raises(NotKeptError, match="wait to be stored"):
-        committer.keep(_arrival("a"))
+        keep(committer, _arrival("a"))
 
 
 def test_the_thread_outlives_any_error(committer: Committer, engine: Engine) -> None:
     # Given a fault in the middle of a commit
     failpoints.arm("door.before_commit:raise", testing=True)
     with pytest.raises(NotKeptError):
-        committer.keep(_arrival("a"))
+        keep(committer, _arrival("a"))
     failpoints.arm("", testing=True)
     # Then the next arrival is kept
-    committer.keep(_arrival("b"))
+    keep(committer, _arrival("b"))
     assert [row.delivery_key for row in _kept(engine)] == ["b"]
 
 
 def test_stopping_commits_what_waits_and_the_next_arrival_starts_anew(committer: Committer, engine: Engine) -> None:
-    committer.keep(_arrival("a"))
+    keep(committer, _arrival("a"))
     committer.stop()
-    committer.keep(_arrival("b"))
+    keep(committer, _arrival("b"))
     assert [row.delivery_key for row in _kept(engine)] == ["a", "b"]
 
 
 def test_a_forked_child_has_a_committer_of_its_own(committer: Committer, engine: Engine) -> None:
     # Given a process whose committer thread runs
-    committer.keep(_arrival("parent"))
+    keep(committer, _arrival("parent"))
     engine.dispose()  # SQLite's connections must not cross a fork
     # When it forks and the child keeps something
     child = os.fork()
     if child == 0:
         try:
             engine.dispose(close=False)
-            committer.keep(_arrival("child"))
+            keep(committer, _arrival("child"))
             os._exit(0)
         except BaseException:
             os._exit(1)
     # Then both work
     assert os.waitpid(child, 0)[1] == 0
-    committer.keep(_arrival("parent again"))
+    keep(committer, _arrival("parent again"))
     assert [row.delivery_key for row in _kept(engine)] == ["parent", "child", "parent again"]
 
 
 def _refused_after(committer: Committer, key: str) -> float:
     began = time.monotonic()
     with pytest.raises(NotKeptError):
-        committer.keep(_arrival(key))
+        keep(committer, _arrival(key))
     return time.monotonic() - began
 
 
@@ -207,7 +214,7 @@ def _eventually_kept(committer: Committer, key: str) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            return committer.keep(_arrival(key))
+            return keep(committer, _arrival(key))
         except NotKeptError:
             time.sleep(0.05)
     raise AssertionError("the committer did not recover")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.webhook.door import SECRET, Door, body, read_answer, request
+from webhook.front import THREADS
 
 HEAD = f"Host: door\r\nAuthorization: {SECRET}\r\nContent-Type: application/json\r\n".encode()
 ONE = body(id="one")
@@ -108,6 +109,27 @@ def test_25_half_sent_bodies_and_475_half_sent_heads_do_not_delay_a_good_sender(
             took.append(time.monotonic() - began)
     # Then it is served at once
     assert max(took) < 1
+
+
+def test_half_sent_bodies_hold_no_thread_of_flask_either(door: Door) -> None:
+    # Given twice as many half-sent bodies for Flask's views as there are threads
+    half = request("POST", "/inbound/erp", ONE)[:-1]
+    with ExitStack() as stuck:
+        for _ in range(2 * THREADS):
+            stuck.enter_context(_begin(door, half))
+        # When somebody asks for another view
+        with door.connect(timeout_s=2) as sock:
+            sock.sendall(request("GET", "/healthz"))
+            # Then it answers
+            assert read_answer(sock).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/inbound/\xff?q=\xff", "/inbound/%ff?q=%ff", "/webhooks/%00", "/webhooks/%2e%2e/x", "/webhooks//"]
+)
+def test_a_strange_address_gets_a_plain_refusal(door: Door, path: str) -> None:
+    assert door.send(request("POST", path, ONE, {"Connection": "close"})).status in (400, 401, 404)
+    assert door.post(body(id="after")).status == 204
 
 
 def test_a_request_that_drips_is_ended_after_ten_seconds_in_all(door: Door) -> None:

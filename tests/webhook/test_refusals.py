@@ -8,7 +8,7 @@ import pytest
 
 from tests.webhook.door import SECRET, Answer, Door, body, open_door, request, together
 from webhook import auth
-from webhook.serve import MAX_BODY
+from webhook.front import MAX_BODY
 
 UNKNOWN = "/webhooks/" + "k" * 43
 
@@ -76,7 +76,7 @@ def test_everything_else_is_a_short_404(door: Door, path: str) -> None:
 def test_no_answer_names_the_server_or_its_parts(door: Door) -> None:
     for answer in (door.post(body()), door.post(b"", path="/"), door.send(b"nonsense\r\n\r\n")):
         assert "server" not in answer.headers
-        assert not [word for word in (b"waitress", b"Traceback", b"Werkzeug", b'File "') if word in answer.body]
+        assert not [word for word in (b"uvicorn", b"Traceback", b"Werkzeug", b'File "') if word in answer.body]
 
 
 def test_a_flood_of_forged_deliveries_makes_one_line_in_the_log(door: Door, caplog: pytest.LogCaptureFixture) -> None:

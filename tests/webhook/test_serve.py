@@ -15,6 +15,7 @@ from config import settings
 from config.errors import ConfigError
 from tests.webhook.door import Door, body, read_answer, request
 from webhook.app import create_app
+from webhook.front import Front
 from webhook.serve import Server
 
 
@@ -36,7 +37,7 @@ class SlowApp:
 def slow(tmp_path: Path) -> Iterator[tuple[SlowApp, Server, socket.socket]]:
     app = SlowApp()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(app, listener, settings.load({}, tmp_path), threads=4, connections=50)
+    server = Server(Front(app, settings.load({}, tmp_path), threads=4), listener, connections=50)
     server.start()
     yield app, server, listener
     app.may_answer.set()
@@ -89,7 +90,7 @@ def test_an_idle_server_stops_at_once_and_leaves_the_socket_to_its_owner(slow: t
     server.stop()
     assert time.monotonic() - began < 1
     # Another server may go on with the same socket
-    successor = Server(app, listener, settings.load({}, Path("/nonexistent")), threads=1)
+    successor = Server(Front(app, settings.load({}, Path("/nonexistent")), threads=1), listener)
     successor.start()
     with socket.create_connection(listener.getsockname()) as sock:
         sock.sendall(request("POST", "/"))

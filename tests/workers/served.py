@@ -13,7 +13,7 @@ from config.secrets import Box
 from config.settings import Settings
 from config.settings import load as settings_of
 from tests.workers.rig import Bell, Rig, rig
-from webhook.app import close, create_app
+from webhook.app import close, create_app, front
 from webhook.serve import Server
 
 
@@ -24,7 +24,7 @@ def served(engine: Engine, settings: Settings, far: Any, **automations: str) -> 
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     public = settings_of({**settings.env, "TIEBACK_PUBLIC_URL": url}, settings.site.parent)
     app = create_app(engine, Box(public.secret_keys), Bell(), public)  # type: ignore[arg-type]
-    server = Server(app, listener, public, 16)
+    server = Server(front(app, public), listener)
     server.start()
     try:
         with rig(engine, public, far, **automations) as one:

@@ -14,6 +14,7 @@ from config.settings import Settings
 from store import hooks, listings
 from store.models import Delivery
 from store.session import reading, writing
+from tests.webhook.door import deliver
 from tests.workers.rig import Rig
 from tests.workers.test_events import V2, V4
 from webhook.app import close, create_app
@@ -37,8 +38,7 @@ def posted(rig: Rig, body: str, company: str) -> list[dict[str, Any]]:
     with writing(rig.engine) as db:
         key = hooks.ensure(db, rig.box, "acme", company, "", Secret(SECRET))
     app = create_app(rig.engine, rig.box, rig.bell, rig.settings)  # type: ignore[arg-type]
-    headers = {"Authorization": SECRET, "Content-Type": "application/json"}
-    assert app.test_client().post(f"/webhooks/{key}", data=body.encode(), headers=headers).status_code == 204
+    assert deliver(app, rig.settings, key, body.encode(), SECRET) == 204
     close(app)
     rig.work()
     with reading(rig.engine) as db:

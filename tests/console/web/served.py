@@ -20,6 +20,7 @@ from console.app import create_app
 from console.verbs.at_hand import AtHand
 from store import users
 from store.session import writing
+from webhook.front import Front
 from webhook.serve import Server
 
 PASSWORD = "correct horse battery staple"
@@ -48,7 +49,7 @@ def served(settings: Settings, engine: Engine, at: socket.socket | None = None) 
     """`at` is a socket that listens already, for who must know the address before."""
     with at or socket.create_server(("127.0.0.1", 0)) as sock:
         here = AtHand(settings, engine, "console")
-        server = Server(create_app(here), sock, settings, threads=4)
+        server = Server(Front(create_app(here), settings, threads=4), sock)
         server.start()
         try:
             yield Served(f"http://127.0.0.1:{sock.getsockname()[1]}", engine, Box(settings.secret_keys), here)

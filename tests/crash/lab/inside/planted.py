@@ -14,7 +14,7 @@ Change = Callable[[Any], None]
 
 
 def _ack_before_commit(module: Any) -> None:
-    def keep(self: Any, arrival: Any) -> None:
+    async def keep(self: Any, arrival: Any) -> None:
         self._queue.put(module._Ticket(arrival))
         self._ensure_thread()
 
@@ -69,17 +69,16 @@ def _dedupe_without_enqueue(module: Any) -> None:
 
 
 def _refuse_poison(module: Any) -> None:
-    from werkzeug.exceptions import BadRequest
+    real = module.Receiver.keep
 
-    real = module.judge
+    async def keep(self: Any, hook: Any, raw: Any, headers: Any) -> Any:
+        answer = await real(self, hook, raw, headers)
+        judged = module.judge(
+            hook, raw, headers.get(b"content-type", b"").decode("latin-1"), module.dt.datetime.now(module.dt.UTC)
+        )
+        return module.Answer(400, "what is this?") if judged.state == "quarantined" else answer
 
-    def judge(*args: Any) -> Any:
-        arrival = real(*args)
-        if arrival.state == "quarantined":
-            raise BadRequest
-        return arrival
-
-    module.judge = judge
+    module.Receiver.keep = keep
 
 
 def _lease_by_wall_clock(module: Any) -> None:

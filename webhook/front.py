@@ -1,0 +1,153 @@
+"""What stands before Flask: deliveries are answered here, in the event loop; all else goes to a WSGI application's threads.
+
+A delivery waits for a commit and needs no thread for that. Ahead of Flask's dispatch the door takes in several times as
+many (bench/accept.py). No request reaches a thread before its last byte is here.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from a2wsgi import WSGIMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config.logs import about
+from config.settings import Settings
+from webhook.measured import Measured
+from webhook.procore import Answer, Receiver
+
+log = logging.getLogger("tieback.door")
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+THREADS = 16
+MAX_BODY = 1024 * 1024 + 64 * 1024  # a little over the door's limit, so that the door itself says 413 to whom it knows
+DELIVERIES = "/webhooks/"
+
+
+class _GoneError(Exception):
+    """The client closed before its request was whole."""
+
+
+class Front:
+    """An ASGI application.
+
+    `rest` answers what is no delivery. Without a receiver nothing is a delivery. X-Forwarded-* is believed only where
+    TIEBACK_BEHIND_PROXY says so, and then of the nearest proxy.
+    """
+
+    def __init__(
+        self,
+        rest: Wsgi,
+        settings: Settings,
+        *,
+        receiver: Receiver | None = None,
+        measured: Measured | None = None,
+        threads: int = THREADS,
+    ):
+        self._behind_proxy = settings.behind_proxy
+        wsgi = ProxyFix(rest, x_for=1, x_proto=1, x_host=1) if settings.behind_proxy else rest
+        self._rest = WSGIMiddleware(wsgi, workers=threads)  # type: ignore[arg-type]
+        self._receiver = receiver
+        self._measured = measured
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request."""
+        try:
+            key = self._delivered_to(scope)
+            if key is None:
+                await self._hand_over(scope, receive, send)
+            else:
+                await self._deliver(key, scope, receive, send)
+        except _GoneError:
+            return
+        except Exception as error:
+            request_id = secrets.token_hex(6)
+            log.error("door.failed", extra=about(request=request_id), exc_info=error)
+            await _say(send, Answer(500, f"internal error, request {request_id}"))
+
+    def _delivered_to(self, scope: dict[str, Any]) -> str | None:
+        path: str = scope["path"]
+        if self._receiver is None or scope["method"] != "POST" or not path.startswith(DELIVERIES):
+            return None
+        key = path[len(DELIVERIES) :].removesuffix("/")
+        return key if key and "/" not in key else None
+
+    async def _deliver(self, key: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        began = time.perf_counter()
+        headers = _joined(scope["headers"])
+        status = 0  # what ended without an answer
+        try:
+            admitted = await self._receiver.admit(key, headers, self._peer(scope, headers))  # type: ignore[union-attr]
+            if isinstance(admitted, Answer):
+                answer = admitted
+            else:
+                body = await _body(receive, self._receiver.most)  # type: ignore[union-attr]
+                answer = await self._receiver.keep(admitted, body, headers)  # type: ignore[union-attr]
+            await _say(send, answer)
+            status = answer.status
+        finally:
+            if self._measured is not None:
+                self._measured.note("webhooks", f"{status:03}", time.perf_counter() - began)
+
+    async def _hand_over(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """To the WSGI application, with a body that is here already."""
+        body = await _body(receive, MAX_BODY)
+        if body is None:
+            await _say(send, Answer(413, f"the body is larger than {MAX_BODY} bytes"))
+            return
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Any:
+            return waiting.pop() if waiting else await receive()
+
+        # A name with an underscore would become the same variable as one with a hyphen.
+        headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+        query = quote_from_bytes(scope["query_string"], safe="%&=+;:@/?!$'()*,-._~[]|{}^`\\\"<>#").encode()
+        await self._rest({**scope, "headers": headers, "query_string": query}, replay, send)  # type: ignore[arg-type]
+
+    def _peer(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
+        told = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip() if self._behind_proxy else b""
+        return told.decode("latin-1") or (scope["client"] or ("",))[0]
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name in small letters; one that came several times is a list."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = b"%b, %b" % (found[name], value) if name in found else value
+    return found
+
+
+async def _body(receive: Any, most: int) -> bytes | None:
+    """The whole body, None when it has more than `most` bytes. Raises: _GoneError."""
+    parts: list[bytes] = []
+    left = most
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _GoneError
+        part: bytes = message.get("body", b"")
+        left -= len(part)
+        if left < 0:
+            return None
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _say(send: Any, answer: Answer) -> None:
+    if answer.status == 204:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        return
+    body = answer.text.encode() + b"\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
