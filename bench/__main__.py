@@ -24,7 +24,7 @@ TINY = {
     "backtest": ["--count", "500"],
     "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
     "connector_add": ["--rounds", "1"],
-    "console": ["--runs", "2000", "--rounds", "1"],
+    "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
     "import_rfis": ["--count", "500"],
     "matching": ["--count", "30"],
     "quota_burst": ["--processes", "2", "--seconds", "4"],

@@ -110,15 +110,15 @@ def _start(kind: str, database: str, name: str, options: argparse.Namespace) -> 
 
 def _rounds(contestants: list[Contestant], options: argparse.Namespace) -> None:
     for contestant in contestants:  # warm up
-        run(contestant.port, _requests(contestant, "warm"), connections=options.connections, seconds=1)
+        run(contestant.port, deliveries_of(contestant.key, "warm"), connections=options.connections, seconds=1)
     for number in range(options.rounds):
         for contestant in contestants:
-            make = _requests(contestant, str(number))
+            make = deliveries_of(contestant.key, str(number))
             contestant.results.append(run(contestant.port, make, connections=options.connections, seconds=options.seconds))
 
 
-def _requests(contestant: Contestant, mark: str) -> Any:
-    """Distinct deliveries in the size of a real one."""
+def deliveries_of(key: str, mark: str) -> Any:
+    """Requests with distinct deliveries in the size of a real one, for the hook of this key."""
     run_id = f"{mark}-{os.getpid()}-{time.time_ns()}"
 
     def make(number: int) -> bytes:
@@ -126,7 +126,7 @@ def _requests(contestant: Contestant, mark: str) -> Any:
             "id": f"{run_id}-{number}", "timestamp": "2026-02-25T16:04:43.619085Z", "reason": "update", "company_id": "8",
             "project_id": "6778", "user_id": "5447", "resource_type": "RFIs", "resource_id": "379913",
         }).encode()  # fmt: skip
-        return _request(contestant.key, SECRET, body)
+        return _request(key, SECRET, body)
 
     return make
 

@@ -1,28 +1,44 @@
-"""How long the console's lists, searches and groups take over many runs in PostgreSQL.
+"""How long the console's lists, searches and groups take over many runs in PostgreSQL, and what a bulk retry costs the door.
 
-    python -m bench.console --database postgresql://… [--runs 1000000] [--rounds 5]
+    python -m bench.console --database postgresql://… [--runs 1000000] [--rounds 5] [--seconds 5]
 
 One run in ten has failed. The database gets our tables and so many rows: use one made for it. What is timed are the verbs,
-which pages, API and command line share.
+which pages, API and command line share. Then half of the failed runs are retried as one operation by a worker process,
+which also does the runs, while a door process takes deliveries; what the door does with an idle worker is the measure.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import statistics
+import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
 
-from config.settings import load
-from console.verbs import failing, looking, overviewing, showing, standing
+from bench import load as door
+from bench.accept import deliveries_of
+from config.settings import Settings, load
+from console.verbs import failing, looking, operating, overviewing, showing, standing
 from console.verbs.at_hand import AtHand
-from store import board, definitions, migrate
+from store import board, cause_names, definitions, migrate
 from store.session import open_engine, reading, writing
 
+CONNECTIONS = 8
+RULE = """\
+format: 1
+id: rule-0
+stage: live
+when: [{manual: {}}]
+do: [{id: keep, use: set, with: {about: "${event.resource_id}"}}]
+"""
 EVENTS = """
 INSERT INTO tieback_events (connector, event_key, source, action, resource_name, resource_id, company_id, project_id, user_id,
   app_id, timestamp, payload_version, state, hop, created_at)
@@ -32,18 +48,27 @@ FROM generate_series(1, :runs) AS n
 """
 RUNS = """
 INSERT INTO tieback_runs (event_id, automation, version_id, trigger, stage, connector, record_key, state, attempt, lost, fence,
-  lane, created_at, started_at, finished_at, error)
+  lane, gathered, created_at, started_at, finished_at, error, cause)
 SELECT e.id, 'rule-' || (e.id % 20), :version, 't', 'live', 'acme', 'acme/rfis/' || e.resource_id,
-  CASE WHEN e.id % 10 = 0 THEN 'failed' ELSE 'ok' END, 1, 0, 1, 'webhook', e.created_at, e.created_at, e.created_at,
+  CASE WHEN e.id % 10 = 0 THEN 'failed' ELSE 'ok' END, 1, 0, 1, 'webhook', 1, e.created_at, e.created_at, e.created_at,
   CASE WHEN e.id % 10 = 0 THEN
-    jsonb_build_object('kind', 'http_429', 'message', '429 on /a/' || e.id || ' of rule ' || e.id % 7) END
+    jsonb_build_object('kind', 'http_429', 'message', '429 on /a/' || e.id || ' of rule ' || chr(97 + (e.id % 7)::int)) END,
+  CASE WHEN e.id % 10 = 0 THEN (CAST(:causes AS text[]))[e.id % 7 + 1] END
 FROM tieback_events AS e ORDER BY e.id
+"""
+# What an earlier call has retried, as it was; half of the failed runs are of this automation.
+AGAIN = """
+UPDATE tieback_runs SET state = 'failed', lane = 'webhook', finished_at = created_at, run_after = NULL,
+  error = '{"kind": "http_429", "message": "429"}'
+WHERE automation = 'rule-0' AND event_id % 10 = 0 AND state <> 'failed'
 """
 
 
 def main() -> int:
     options = _options()
-    settings = load({"TIEBACK_DATABASE_URL": options.database}, Path.cwd())
+    settings = _settings(options.database)
+    if options.work:
+        _work(settings)
     engine = open_engine(settings)
     migrate.upgrade(engine)
     here = AtHand(settings, engine, "bench")
@@ -51,35 +76,45 @@ def main() -> int:
     for name, ask in _questions(here).items():
         took = [_timed(ask) for _ in range(options.rounds + 1)][1:]
         print(f"{name:34} median {statistics.median(took) * 1000:7.0f} ms   most {max(took) * 1000:7.0f} ms")
+    _bulk(here, options.database, options.seconds)
     engine.dispose()
     return 0
 
 
+def _settings(database: str) -> Settings:
+    key = base64.urlsafe_b64encode(b"k" * 32).decode()  # as the door of `bench.accept` has it
+    return load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": key, "TIEBACK_LOG_LEVEL": "ERROR"}, Path.cwd())
+
+
 def _fill(here: AtHand, runs: int) -> None:
     with writing(here.engine) as db:
-        if db.execute(text("SELECT count(*) FROM tieback_runs")).scalar_one() >= runs:
-            return
-        definitions.activate(db, "rule-0", "rule-0.yaml", "format: 1")
-        version = definitions.active(db)[0].version_id
-        db.execute(text(EVENTS), {"runs": runs})
-        db.execute(text(RUNS), {"version": version})
+        if db.execute(text("SELECT count(*) FROM tieback_runs")).scalar_one() < runs:
+            definitions.activate(db, "rule-0", "rule-0.yaml", RULE)
+            version = definitions.active(db)[0].version_id
+            causes = [cause_names.cause_of("http_429", f"429 on /a/1 of rule {chr(97 + n)}") for n in range(7)]
+            db.execute(text(EVENTS), {"runs": runs})
+            db.execute(text(RUNS), {"version": version, "causes": causes})
+        db.execute(text(AGAIN))
     with here.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         db.execute(text("VACUUM ANALYZE"))
 
 
 def _questions(here: AtHand) -> dict[str, Callable[[], object]]:
+    of_rule = {"where": {"automation": "rule-0"}}
     return {
         "runs, the newest 50": lambda: looking.runs(here, 51),
         "runs, the failed ones": lambda: looking.runs(here, 51, state="failed"),
         "runs of one automation": lambda: looking.runs(here, 51, automation="rule-7"),
         "runs of one record": lambda: looking.runs(here, 51, resource="RFIs", record="31337"),
         "runs, failed, of one project, a day": lambda: looking.runs(here, 51, state="failed", project="7", hours=24.0),
-        "runs with words in their error": lambda: looking.runs(here, 51, text="of rule 3"),
+        "runs with words in their error": lambda: looking.runs(here, 51, text="of rule c"),
         "runs with words that are nowhere": lambda: looking.runs(here, 51, text="no such words"),
         "runs in no state that there is": lambda: looking.runs(here, 51, state="parked"),
+        "runs of one cause": lambda: looking.runs(here, 51, cause=cause_names.cause_of("http_429", "429 on /a/1 of rule c")),
         "events of one record": lambda: looking.events(here, 51, resource="RFIs", record="31337"),
         "one run with its story": lambda: showing.run(here, 1000),
         "failures by cause": lambda: failing.groups(here),
+        "the count before a bulk retry": lambda: operating.preview(here, "retry", of_rule),
         "the verdict": lambda: standing.verdict(here),
         "the runs of a week, counted anew": lambda: _week(here),
         "the overview": lambda: overviewing.overview(here),
@@ -97,11 +132,67 @@ def _timed(ask: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+# The bulk retry, and the door beside it
+
+
+def _bulk(here: AtHand, database: str, seconds: float) -> None:
+    with _child("bench.accept", "--serve", "door", "--database", database) as serving:
+        assert serving.stdout is not None
+        port, key = serving.stdout.readline().split()
+        with _child("bench.console", "--work", "--database", database) as working:
+            assert working.stdout is not None
+            working.stdout.readline()
+            _told("the door, worker idle", [_round(int(port), key, seconds) for _ in range(2)][1:])
+            id, began = operating.start(here, "retry", {"where": {"automation": "rule-0"}}), time.perf_counter()
+            rounds = []
+            while (found := operating.shown(here, id))["state"] not in operating.RESTS:
+                rounds.append(_round(int(port), key, seconds))
+            took = time.perf_counter() - began
+            _told("the door while runs are retried", rounds)
+            print(f"bulk retry: {found['done']} of {found['total']} runs due again, {found['state']}, within {took:.0f} s")
+            _told("the door while they are done", [_round(int(port), key, seconds) for _ in range(2)])
+            print(f"its runs after that: {operating.shown(here, id)['outcomes']}")
+
+
+def _round(port: int, key: str, seconds: float) -> door.Result:
+    return door.run(port, deliveries_of(key, str(time.time_ns())), connections=CONNECTIONS, seconds=seconds)
+
+
+def _told(name: str, rounds: list[door.Result]) -> None:
+    if rounds:
+        p50, rate = (statistics.median(getattr(one, field) for one in rounds) for field in ("p50_ms", "rate"))
+        worst, wrong = max(one.p99_ms for one in rounds), sum(one.wrong for one in rounds)
+        print(f"{name:34} p50 {p50:6.1f} ms   worst p99 {worst:6.1f} ms   {rate:6.0f} per s   {wrong} wrong")
+
+
+@contextmanager
+def _child(module: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-m", module, *words], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _work(settings: Settings) -> None:
+    """A worker and a relay until SIGTERM; says so once it works."""
+    from workers.whole import Whole
+
+    with tempfile.TemporaryDirectory() as site:
+        given = load({**settings.env, "TIEBACK_SITE": site}, Path.cwd())
+        Whole(given, "all").start()
+        print("works", flush=True)
+        threading.Event().wait()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--database", required=True)
     parser.add_argument("--runs", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long a round at the door takes")
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -75,14 +75,13 @@ def last_deliveries(db: Connection, names: Collection[str]) -> dict[str, dt.date
 
 def finished(db: Connection, since_s: float, bucket_s: int, only: Only) -> list[tuple[int, str, int]]:
     """(Unix seconds at which a bucket begins, state, how many runs ended so in it) since `since_s` seconds ago."""
-    seconds: Any = func.strftime("%s", Run.finished_at) if db.dialect.name == "sqlite" else func.extract("epoch", Run.finished_at)
-    bucket = cast(seconds, Integer) // literal(bucket_s, Integer)
-    counted = (
-        select(bucket, Run.state, func.count())
-        .where(Run.finished_at >= ago(db, since_s), *of(Run.connector, only))
-        .group_by(bucket, Run.state)
-    )
-    return [(int(start) * bucket_s, state, count) for start, state, count in db.execute(counted)]
+    if db.dialect.name == "sqlite":
+        start: Any = cast(func.strftime("%s", Run.finished_at), Integer) // literal(bucket_s, Integer) * bucket_s
+    else:  # in whole numbers; `extract` would make a decimal of each moment
+        start = func.date_bin(dt.timedelta(seconds=bucket_s), Run.finished_at, dt.datetime.fromtimestamp(0, dt.UTC))
+    lately = (Run.finished_at >= ago(db, since_s), *of(Run.connector, only))
+    rows = db.execute(select(start, Run.state, func.count()).where(*lately).group_by(start, Run.state))
+    return [(int(at.timestamp() if isinstance(at, dt.datetime) else at), state, count) for at, state, count in rows]
 
 
 def changes(db: Connection, since_s: float) -> list[tuple[dt.datetime, str]]:

@@ -105,6 +105,7 @@ class Event(Base):
         UniqueConstraint("connector", "event_key", name="ux_tieback_events_key"),
         Index("ix_tieback_events_record", "connector", "resource_name", "resource_id"),
         Index("ix_tieback_events_created", "created_at", "state"),
+        Index("ix_tieback_events_project", "project_id", "id"),
         Index("ix_tieback_events_unpurged", "id",
               sqlite_where=text("purged_at IS NULL"), postgresql_where=text("purged_at IS NULL")),
         Index("ix_tieback_events_replays", "replays",
@@ -257,7 +258,9 @@ class Run(Leased, Base):
               sqlite_where=text("overlap_key IS NOT NULL"), postgresql_where=text("overlap_key IS NOT NULL")),
         Index("ix_tieback_runs_throttle", "automation", "throttle_key", "entered_at",
               sqlite_where=text("throttle_key IS NOT NULL"), postgresql_where=text("throttle_key IS NOT NULL")),
-        Index("ix_tieback_runs_state", "state", "id"),
+        # All that a list is filtered by before it is shown: what does not fit is passed over without a look at its row.
+        Index("ix_tieback_runs_state", "state", "id", "created_at", "event_id"),
+        Index("ix_tieback_runs_created", "created_at"),
         Index("ix_tieback_runs_finished", "finished_at", "state"),
         Index("ix_tieback_runs_edits_of", "edits_of",
               sqlite_where=text("edits_of IS NOT NULL"), postgresql_where=text("edits_of IS NOT NULL")),

@@ -29,8 +29,9 @@ _EVENT = (
 def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
     """`asked`: state (one or several), automation, connector, lane, event_id, cause, ids, resource, record, project, text (in
     reason or error), hours, since, until, ended_since."""
-    wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(*_of_runs(db, only, before, asked))
-    return _dicts(db, wanted.order_by(Run.id.desc()).limit(limit))
+    ids = run_ids(db, only, limit, before, **asked)  # first from indexes alone, so that only what is shown is read
+    wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(Run.id.in_(ids))
+    return _dicts(db, wanted.order_by(Run.id.desc())) if ids else []
 
 
 def run_ids(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[int]:

@@ -15,8 +15,9 @@ from store.session import reading
 Dict = dict[str, Any]
 Counts = list[tuple[int, str, int]]
 # name: (seconds back, seconds of a bar)
-# A page that renews itself must not count a week's runs each time: a bar of four hours may be a minute old.
-KEPT_S = {86_400: 15.0, 604_800: 60.0}
+# A page that renews itself must not count a week's runs each time. What has ended stays ended, so only the two newest bars
+# are counted anew; the others once an hour, since a run that failed may be tried again.
+KEPT_S = 3600.0
 MOST_KEPT = 200
 _kept: dict[tuple[str, int, frozenset[str] | None], tuple[float, Counts]] = {}
 PLOTS = {"24 hours": (86_400, 1_800), "7 days": (604_800, 14_400)}
@@ -73,19 +74,22 @@ def _plot(db: Any, here: AtHand, now: dt.datetime, since_s: int, bucket_s: int) 
     bars: dict[int, Dict] = {
         start: {"start": dt.datetime.fromtimestamp(start, dt.UTC), "good": 0, "bad": 0, "other": 0} for start in starts
     }
-    for start, state, count in _counted(db, here, since_s, bucket_s):
+    for start, state, count in _counted(db, here, now, since_s, bucket_s):
         if start in bars:
             bars[start]["good" if state == "ok" else "bad" if state in ("failed", "parked") else "other"] += count
     marks = [(moment, name) for moment, name in board.changes(db, since_s)] if here.only is None else []
     return {"bars": list(bars.values()), "bucket_s": bucket_s, "marks": marks, "from": end - since_s, "to": end}
 
 
-def _counted(db: Any, here: AtHand, since_s: int, bucket_s: int) -> Counts:
+def _counted(db: Any, here: AtHand, now: dt.datetime, since_s: int, bucket_s: int) -> Counts:
     key = (str(here.engine.url), since_s, here.only)
     until, counts = _kept.get(key, (0.0, []))
     if time.monotonic() >= until:
         counts = board.finished(db, since_s, bucket_s, here.only)
         if len(_kept) > MOST_KEPT:
             _kept.clear()
-        _kept[key] = (time.monotonic() + KEPT_S[since_s], counts)
-    return counts
+        _kept[key] = (time.monotonic() + KEPT_S, counts)
+        return counts
+    edge = int(now.timestamp()) // bucket_s * bucket_s - bucket_s
+    lately = board.finished(db, now.timestamp() - edge, bucket_s, here.only)
+    return [one for one in counts if one[0] < edge] + [one for one in lately if one[0] >= edge]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from config.errors import ConfigError
-from console.verbs import failing, holding, looking, settling, standing, switching
+from console.verbs import failing, holding, looking, overviewing, settling, standing, switching
 from console.verbs.at_hand import NotThere
 from store import beats, board, causes, definitions, leases, pauses, runs
 from store.models import Pause, Run
@@ -269,3 +269,13 @@ def test_the_pauses_in_force_are_rows_with_their_reason(console: Served, engine:
     with reading(engine) as db:
         (row,) = db.execute(select(Pause.__table__))
     assert (row.lane, row.reason, row.by) == ("webhook", "moving house", "console")
+
+
+def test_the_bars_count_what_has_just_ended_although_older_ones_are_kept(console: Served, engine: Engine) -> None:
+    a_run(engine, "e1", state="ok", finished_at=now())
+    assert sum(bar["good"] for bar in overviewing.overview(console.here)["plots"]["24 hours"]["bars"]) == 1
+    a_run(engine, "e2", state="ok", finished_at=now())
+    a_run(engine, "e3", state="failed", finished_at=now(-7000))
+    bars = overviewing.overview(console.here)["plots"]["24 hours"]["bars"]
+    assert sum(bar["good"] for bar in bars) == 2
+    assert sum(bar["bad"] for bar in bars) == 0, "an older bar is counted anew once an hour"
