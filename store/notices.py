@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from store import timers
 from store.events import insert
@@ -122,3 +122,9 @@ def told(db: Connection, alerts: Collection[int]) -> dict[int, list[str]]:
     for id, name, state in db.execute(wanted.group_by(Notice.alert_id, Notice.destination).order_by(Notice.destination)):
         found.setdefault(id, []).append(f"{name} (waiting)" if state == "waiting" else name)
     return found
+
+
+def waiting(db: Connection) -> dict[str, int]:
+    """How much waits to be told, by destination; 0 for one that has heard all."""
+    count = func.count(case((Notice.state == "waiting", 1)))
+    return {row[0]: int(row[1]) for row in db.execute(select(Notice.destination, count).group_by(Notice.destination))}

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from console.verbs import spending
 from console.verbs.at_hand import AtHand
-from store import beats, board, counters, figures, pauses, quota, switch
+from store import beats, board, counters, figures, notices, pauses, quota, switch
 from store.session import reading
 from webhook.measured import ANSWERS, BOUNDS, SECONDS, SUM
 
@@ -53,6 +53,7 @@ tieback_ready                           | gauge     |                   | 1 when
 tieback_processes                       | gauge     | role              | Processes that gave a sign of life within 10 s.
 tieback_beat_age_seconds                | gauge     | role              | Age of the newest sign of life of the role.
 tieback_process_memory_bytes            | gauge     | role              | Resident memory of the largest living process of the role.
+tieback_worker_threads                  | gauge     | state             | Threads of the living workers: busy, idle.
 tieback_lane_waiting                    | gauge     | lane work         | Rows that wait in the lane, due or not: runs, fetches, imports.
 tieback_lane_running                    | gauge     | lane work         | Rows that a worker holds.
 tieback_lane_due                        | gauge     | lane              | Rows that could begin now.
@@ -72,6 +73,7 @@ tieback_effects_open                    | gauge     | state             | Change
 tieback_approvals_open                  | gauge     |                   | Questions that wait for a person.
 tieback_approvals_oldest_seconds        | gauge     |                   | Age of the oldest of them.
 tieback_alerts_open                     | gauge     | kind state        | Alerts that are open: new, or seen by a person.
+tieback_alerts_untold                   | gauge     | destination       | What waits to be told of alerts, for each destination of alerts.yaml that was ever told.
 tieback_schedules                       | gauge     |                   | Schedules that are kept.
 tieback_schedules_late                  | gauge     |                   | Schedules that should have fired more than 60 s ago.
 tieback_schedule_latest_seconds         | gauge     |                   | How late the latest of them is.
@@ -157,6 +159,10 @@ def _processes(db: Connection, found: _Figures) -> None:
             found.add("tieback_beat_age_seconds", min(row["age_s"] for row in rows), role=role)
         if memory := [(row["about"] or {}).get("memory_bytes", 0) for row in living]:
             found.add("tieback_process_memory_bytes", max(memory), role=role)
+    told = [row["about"] or {} for row in by_role["worker"] if row["age_s"] <= beats.ALIVE_S]
+    busy, slots = (sum(one.get(name, 0) for one in told) for name in ("busy", "slots"))
+    found.add("tieback_worker_threads", busy, state="busy")
+    found.add("tieback_worker_threads", max(0, slots - busy), state="idle")
 
 
 def _lanes(db: Connection, found: _Figures) -> None:
@@ -228,6 +234,9 @@ def _people(db: Connection, found: _Figures) -> None:
     found.family("tieback_alerts_open")
     for kind, state, count in figures.alerts(db):
         found.add("tieback_alerts_open", count, kind=kind, state=state)
+    found.family("tieback_alerts_untold")
+    for destination, count in notices.waiting(db).items():
+        found.add("tieback_alerts_untold", count, destination=destination)
     count, late, latest_s = figures.schedules(db, LATE_S)
     found.add("tieback_schedules", count)
     found.add("tieback_schedules_late", late)

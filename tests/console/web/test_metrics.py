@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, insert
 
 from console.verbs import measuring, tokens
-from store import alerts, beats, counters, pauses
+from store import alerts, beats, counters, notices, pauses
 from store.models import Delivery, Event, Run, Schedule, Version
 from store.session import writing
 from store.types import now
@@ -43,6 +43,7 @@ def test_what_is_given_out_is_what_is_documented(filled: tuple[Served, dict[str,
     served, _ = filled
     with writing(served.engine) as db:
         alerts.raise_(db, "silence", "a", "nothing came")
+        notices.keep(db, alerts.every(db)[0].id, "slack:ops", "begin", 0)
         counters.add(db, "door:answers", {"kind": "webhooks", "status": "204"}, 3)
         counters.add(db, "rfis_seen", {"status": "open"}, 2)
     # When it is scraped
@@ -70,6 +71,25 @@ def test_every_process_counts_and_the_dead_do_not(console: Served) -> None:
     assert of(found, "tieback_processes", role="relay") == 0
     assert of(found, "tieback_process_memory_bytes", role="worker") == 7_000_000
     assert ("tieback_beat_age_seconds", (("role", "relay"),)) not in found
+
+
+def test_what_waits_to_be_told_is_counted_for_each_destination(console: Served) -> None:
+    with writing(console.engine) as db:
+        alerts.raise_(db, "disk", "var", "full")
+        notices.keep(db, 1, "slack:ops", "begin", 0)
+        notices.keep(db, 1, "email:office", "begin", 0)
+        notices.sent(db, notices.take(db, "email:office")[0].message)
+    found = samples(console)
+    assert of(found, "tieback_alerts_untold", destination="slack:ops") == 1
+    assert of(found, "tieback_alerts_untold", destination="email:office") == 0
+
+
+def test_threads_of_the_living_workers_are_busy_or_idle(console: Served) -> None:
+    with writing(console.engine) as db:
+        beats.beat(db, "worker:a", "worker", {"slots": 8, "busy": 3})
+        beats.beat(db, "worker:b", "worker", {"slots": 8, "busy": 0})
+    found = samples(console)
+    assert (of(found, "tieback_worker_threads", state="busy"), of(found, "tieback_worker_threads", state="idle")) == (3, 13)
 
 
 def test_runs_are_told_by_automation_and_state(console: Served) -> None:
