@@ -11,7 +11,7 @@ import binascii
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,7 +31,7 @@ class Settings:
     site: Path
     database_url: str
     broker_url: str
-    secret_keys: tuple[bytes, ...]
+    secret_keys: tuple[bytes, ...] = field(repr=False)
     public_url: str
     console_url: str
     oidc_issuer: str
@@ -49,7 +49,7 @@ class Settings:
     log_level: str
     failpoints: str
     var: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
 
     @property

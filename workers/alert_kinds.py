@@ -20,7 +20,7 @@ class Kind:
 
 KINDS = {
     "failures": Kind("ticket", "runs fail for one cause", "tieback failures list"),
-    "silence": Kind("ticket", "no run of an automation was ok within its expect: success_every:", "tieback rules list"),
+    "silence": Kind("ticket", "no run was ok within expect: success_every:", "tieback runs list --automation NAME"),
     "lag": Kind("ticket", "runs of an automation are later than its expect: lag_p95:", "tieback quota show"),
     "quota": Kind("ticket", "few calls to Procore are left, or none may go out", "tieback quota show", 300.0),
     "validation": Kind("page", "a connector no longer validates, or needs attention", "tieback connector validate NAME"),

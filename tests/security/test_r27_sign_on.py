@@ -444,3 +444,16 @@ def test_the_settings_are_read_and_the_secret_may_stand_in_a_file(tmp_path: Path
     assert given.sign_on.client_secret.reveal() == SECRET
     assert SECRET not in repr(given)
     assert given.sign_on.grants == (Grant("cn=site", "admin"),)
+
+
+def test_the_client_secret_is_shown_nowhere(console: Served, provider: str) -> None:
+    from console.doctor import standing
+    from console.verbs import configured
+
+    wish(provider, claims={"groups": ["bosses"]})
+    visitor, _ = sign_on(console)
+    pages = [visitor.get(path).text for path in ("/settings", "/users", "/account", "/audit")]
+    found = [*standing.settings(console.here.settings), *standing.sign_on(console.here.settings)]
+    assert [one.state for one in standing.sign_on(console.here.settings)] == ["ok"]
+    for text in (*pages, str(found), str(configured.listed(console.here)), repr(console.here.settings)):
+        assert SECRET not in text
