@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, or_, select
 
 from store.board import Only, ago, of
-from store.models import Approval, Delivery, Effect, Event, Record, Run
+from store.models import Approval, Delivery, Effect, Event, OperationItem, Record, Run
 
 Dict = dict[str, Any]
 # A search inside texts looks at so many rows at most; an answer in a second beats a whole one in a minute.
@@ -27,8 +27,8 @@ _EVENT = (
 
 
 def runs(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
-    """`asked`: state (one or several), automation, connector, lane, event_id, cause, ids, resource, record, project, text (in
-    reason or error), hours, since, until, ended_since."""
+    """`asked`: state (one or several), automation, connector, lane, event_id, cause, operation, ids, resource, record, project,
+    text (in reason or error), hours, since, until, ended_since."""
     ids = run_ids(db, only, limit, before, **asked)  # first from indexes alone, so that only what is shown is read
     wanted = select(*_RUN).join(Event, Event.id == Run.event_id).where(Run.id.in_(ids))
     return _dicts(db, wanted.order_by(Run.id.desc())) if ids else []
@@ -68,6 +68,8 @@ def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> lis
         conditions.append(Run.id < before)
     if asked.get("ids") is not None:
         conditions.append(Run.id.in_(asked["ids"]))
+    if asked.get("operation"):
+        conditions.append(Run.id.in_(select(OperationItem.run_id).where(OperationItem.operation_id == int(asked["operation"]))))
     if asked.get("ended_since") is not None:
         conditions.append(Run.finished_at >= asked["ended_since"])
     if asked.get("text"):

@@ -223,7 +223,7 @@ DESCRIBED: Mapping[str, Described] = {
     "api.overview": Described("Is all well, and if not, why", Overview),
     "api.runs": Described("Runs, newest first", Run, True, query={
         **_ABOUT, **_RECORD, "automation": "Only of this automation.", "lane": "Only of this lane.",
-        "cause": "Only failed for this cause.",
+        "cause": "Only failed for this cause.", "operation": "Only those that this operation made due.",
         "text": "Only with these words in error or reason."}),
     "api.run": Described("One run with its whole story", Run),
     "api.run_retry": Described("Try a failed, parked or cancelled run again", Done, takes=Retry),

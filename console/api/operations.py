@@ -32,6 +32,7 @@ class Where(Wish):
     project: Text = None
     event_id: RowId | None = None
     cause: Text = None
+    operation: RowId | None = None
     text: Text = None
     since: Back = None
     until: Back = None

@@ -31,7 +31,8 @@ def list_() -> str:
 
 def show(id: int) -> str:
     found = operating.shown(here(), id)
-    return render_template("operations/show.html", one=found, going=found["state"] not in operating.RESTS)
+    going = found["state"] not in operating.RESTS
+    return render_template("operations/show.html", one=found, going=going, most=operating.MOST_LOOKED_AT)
 
 
 def ask() -> str:

@@ -17,7 +17,7 @@ from console.verbs.at_hand import NotThere
 STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 LANES = ("webhook", "manual", "schedule", "backfill")
 SPANS = ("1h", "6h", "24h", "7d", "30d")
-FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "cause", "text")
+FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "cause", "operation", "text")
 KINDS = {"ok": "good", "failed": "bad", "uncertain": "warn", "waiting": "other", "skipped": plots.SKIPPED}
 
 

@@ -18,7 +18,8 @@ from workers import replaying as replays_of
 
 Dict = dict[str, Any]
 OF_RUNS = (
-    "state", "automation", "connector", "lane", "resource", "record", "project", "event_id", "cause", "text", "since", "until",
+    "state", "automation", "connector", "lane", "resource", "record", "project", "event_id", "cause", "operation",
+    "text", "since", "until",
     "ended_since",
 )  # fmt: skip
 OF_EVENTS = ("state", "resource", "since")
@@ -40,6 +41,7 @@ def runs(here: AtHand, kind: str, what: Mapping[str, Any]) -> tuple[Dict, int]:
                 f'a run that is "{str(state)[:40]}" is nothing to {kind}. State is one of: {", ".join(STATES[kind])}'
             )
     where["state"] = states
+    looking.fits(where)
     with reading(here.engine) as db:
         if where.get("text"):
             where["text_above"] = searching.text_above(db)

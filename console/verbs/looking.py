@@ -15,8 +15,16 @@ Dict = dict[str, Any]
 
 
 def runs(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    """`asked` as in `store.searching.runs`. Raises: ConfigError when the operation is no number."""
+    fits(asked)
     with reading(here.engine) as db:
         return searching.runs(db, here.only, limit, before, **asked)
+
+
+def fits(asked: Dict) -> None:
+    """Raises: ConfigError when the operation of a filter is no number."""
+    if not re.fullmatch("[0-9]{1,18}", str(asked.get("operation") or 0)):
+        raise ConfigError(f'"{str(asked["operation"])[:40]}" is no operation. Write its number.')
 
 
 def events(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:

@@ -19,6 +19,7 @@ Dict = dict[str, Any]
 BULK = ("retry", "cancel", "replay")
 KINDS = (*BULK, "backtest", "import")
 STATES = operations.STATES
+MOST_LOOKED_AT = operations.MOST_LOOKED_AT
 RESTS = (*operations.RESTING, *operations.ENDED)
 MOST_RATE, MOST_CANARY, LONGEST_WINDOW_S = 1000.0, 1000, 86_400.0
 SHOWN_RUNS = 50

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from console.verbs import operating
-from store import apitokens, cause_names
+from console.verbs import looking, operating
+from store import apitokens, cause_names, operations
 from store.models import Run
 from store.session import writing
 from store.types import now
@@ -88,6 +88,17 @@ def test_all_that_failed_since_a_moment_is_recovered(otto: Visitor, engine: Engi
         db.execute(update(Run).where(Run.id == old).values(finished_at=now(-8000)))
     assert "Retry 1 run?" in otto.get("/operations/new?kind=retry&ended_since=1h").text
     assert "Retry 2 runs?" in otto.get("/operations/new?kind=retry&ended_since=6h").text
+
+
+def test_the_runs_of_an_operation_are_listed_and_chosen_by_it(otto: Visitor, engine: Engine, console: Served) -> None:
+    ids = fail(engine, "e1", "e2")
+    with writing(engine) as db:
+        operation = operations.add(db, "retry", {"ids": ids[:1]}, "user:otto")
+        operations.keep_items(db, operation, [(ids[0], ids[0], {})])
+    assert [run["id"] for run in looking.runs(console.here, 9, operation=str(operation))] == ids[:1]
+    assert f"/runs?operation={operation}" in otto.get(f"/operations/{operation}").text
+    assert "Retry 1 run?" in otto.get(f"/operations/new?kind=retry&operation={operation}").text
+    assert otto.get("/runs?operation=x").status == 422
 
 
 def test_without_a_choice_it_is_a_question_and_not_everything(otto: Visitor, engine: Engine) -> None:
