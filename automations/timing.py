@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
+from automations.durations import shown
 from automations.parts import Timing
 from config.problems import did_you_mean
 
@@ -95,13 +97,27 @@ def following(timing: Timing, after: datetime, zone: str) -> datetime:
     return next(_planned(timing, after, zone))
 
 
+def planned(timing: Timing, after: datetime, until: datetime, zone: str) -> list[datetime]:
+    """The planned times in (after, until], oldest first, at most a hundred of them."""
+    return list(takewhile(lambda moment: moment <= until, islice(_planned(timing, after, zone), MOST_CAUGHT_UP)))
+
+
+def upcoming(timing: Timing, after: datetime, zone: str, count: int) -> list[datetime]:
+    """The next planned times, in UTC; jitter not counted."""
+    return list(islice(_planned(timing, after, zone), count))
+
+
+def in_words(timing: Timing) -> str:
+    """As people say it: `at 07:00 every day`, `every 15 minutes`."""
+    every = [f"every {shown(timing.every_s)}"] if timing.every_s is not None else []
+    # What is explained was read as a cron expression when the rule was loaded: nothing in it can be large.
+    crons = [CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)).explain() for cron in timing.crons]
+    return " and ".join([*every, *(cron[:1].lower() + cron[1:] for cron in crons)])
+
+
 def missed(timing: Timing, after: datetime, until: datetime, zone: str) -> list[datetime]:
     """The planned times in (after, until] that are to be made up for, oldest first: all of them, the last one, or none."""
-    found: list[datetime] = []
-    for moment in _planned(timing, after, zone):
-        if moment > until or len(found) >= MOST_CAUGHT_UP:
-            break
-        found.append(moment)
+    found = planned(timing, after, until, zone)
     if timing.catch_up == "all":
         return found
     latest = found[-1:]

@@ -134,6 +134,10 @@ approvals.answer      POST  /approvals/<id:id>/answer                 operator  
 alerts.list           GET   /alerts                                   viewer    whole
 alerts.ack            POST  /alerts/<id:id>/ack                       operator  whole
 schedules.list        GET   /schedules                                viewer    whole
+schedules.run         POST  /schedules/<path:name>/run                operator  whole
+schedules.catch_up    POST  /schedules/<path:name>/catch-up           operator  whole
+schedules.pause       POST  /schedules/<path:name>/pause              operator  whole
+schedules.resume      POST  /schedules/<path:name>/resume             operator  whole
 changes.hold          POST  /changes/hold                             operator  whole
 changes.resume        POST  /changes/resume                           operator  whole
 automations.list      GET   /automations                              viewer    whole
@@ -197,6 +201,10 @@ api.approval_answer   POST  /api/v1/approvals/<id:id>/answer          operator  
 api.alerts            GET   /api/v1/alerts                            viewer    whole
 api.alert_ack         POST  /api/v1/alerts/<id:id>/ack                operator  whole
 api.schedules         GET   /api/v1/schedules                         viewer    whole
+api.schedule_run      POST  /api/v1/schedules/<path:name>/run         operator  whole
+api.schedule_catch_up POST  /api/v1/schedules/<path:name>/catch-up    operator  whole
+api.schedule_pause    POST  /api/v1/schedules/<path:name>/pause       operator  whole
+api.schedule_resume   POST  /api/v1/schedules/<path:name>/resume      operator  whole
 api.changes_hold      POST  /api/v1/changes/hold                      operator  whole
 api.changes_resume    POST  /api/v1/changes/resume                    operator  whole
 api.connectors        GET   /api/v1/connectors                        viewer    own

@@ -41,6 +41,12 @@ def by_key(db: Connection, connector: str, key: str) -> int | None:
     return db.scalar(select(Event.id).where(Event.connector == connector, Event.event_key == key))
 
 
+def keys_like(db: Connection, connector: str, start: str) -> list[str]:
+    """The keys of a connector's events that begin so."""
+    same = (Event.connector == connector, Event.event_key >= start, Event.event_key < start + "\U0010ffff")
+    return list(db.scalars(select(Event.event_key).where(*same)))
+
+
 def announced(db: Connection, connector: str, key: str) -> int | None:
     """The event of this key when it was kept together with its delivery and waits to be sorted."""
     same = (Event.connector == connector, Event.event_key == key)

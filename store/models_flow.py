@@ -34,6 +34,7 @@ class Schedule(Base):
     next_at: Mapped[dt.datetime]
     last_at: Mapped[dt.datetime | None]
     reason: Mapped[str | None]  # what came of the last time
+    held: Mapped[dict[str, Any] | None]  # by, reason, at, until: a person lets its times pass
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
 
 

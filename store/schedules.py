@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from store.events import insert
 from store.models import Schedule, Timer
+from store.types import now
 
 KIND = "schedule"
 
@@ -19,7 +20,8 @@ def keep(db: Connection, name: str, values: Mapping[str, Any], next_at: dt.datet
     row = get(db, name)
     if row is not None and row.written == values["written"]:
         return False
-    fresh = {**values, "next_at": next_at, "last_at": None, "reason": None}
+    # Times that another plan would have had before now were never planned.
+    fresh = {**values, "next_at": next_at, "last_at": None, "reason": None, "created_at": now()}
     made = insert(db, Schedule).values({"name": name, **fresh})
     db.execute(made.on_conflict_do_update(index_elements=["name"], set_=fresh))
     return True
@@ -39,6 +41,10 @@ def of_automation(db: Connection, automation: str) -> list[Any]:
 
 def moved(db: Connection, name: str, last_at: dt.datetime, next_at: dt.datetime, reason: str | None) -> None:
     db.execute(update(Schedule).where(Schedule.name == name).values(last_at=last_at, next_at=next_at, reason=reason))
+
+
+def hold(db: Connection, name: str, held: Mapping[str, Any] | None) -> None:
+    db.execute(update(Schedule).where(Schedule.name == name).values(held=None if held is None else dict(held)))
 
 
 def arm(db: Connection, name: str, at: dt.datetime) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from automations.parts import Automation, Timing, Trigger
 from automations.timing import PROJECT_ZONE, following, jitter, missed
+from automations.timing import planned as timing_planned
 from config.errors import ConfigError
-from store import connectors, definitions, projects, schedules, timers, watches
+from store import connectors, definitions, events, projects, schedules, timers, watches
 from store.session import reading, writing
 from workers import rule_sweeps
 from workers.beginning import Chosen, Rings, choose
@@ -22,6 +23,7 @@ from workers.desk import Desk
 from workers.dispatch import ring
 
 SYNC_EVERY_S = 3600
+LATELY = dt.timedelta(days=7)
 
 
 def sync(db: Connection, rules: Iterable[Automation], also: Collection[str] = ()) -> None:
@@ -83,19 +85,60 @@ def due(desk: Desk, name: str) -> None:
         _plan(desk, row, None, moment, "it is paused, or no longer there")
         return
     times = _times(trigger.timing, row, moment)
+    if (why := let_pass(row, moment)) is not None:
+        _plan(desk, row, trigger.timing, times[-1] if times else moment, why)
+        return
     told = _do(desk, rule, version_id, trigger, row, times, moment) if times else "nothing was due"
     _plan(desk, row, trigger.timing, times[-1] if times else moment, told)
 
 
+def let_pass(row: Any, moment: dt.datetime) -> str | None:
+    """Why its times pass without an event: a person holds it, and not only until now. None when nobody does."""
+    held = row.held
+    if held is None or (held.get("until") and dt.datetime.fromisoformat(held["until"]) <= moment):
+        return None
+    return f"let pass, {held['by']} holds it: {held['reason']}"
+
+
 def now(desk: Desk, name: str) -> str:
     """A person wants it to happen now, beside its times. Raises: ConfigError when there is none of this name."""
+    return _by_hand(desk, name, None)
+
+
+def catch_up(desk: Desk, name: str, planned: dt.datetime) -> str:
+    """A person wants a planned time made up for that passed without an event; one that did not is known already.
+
+    Raises: ConfigError when there is no such schedule, or it was not planned for then.
+    """
+    return _by_hand(desk, name, planned)
+
+
+def _by_hand(desk: Desk, name: str, planned: dt.datetime | None) -> str:
     with reading(desk.engine) as db:
         row, moment = schedules.get(db, name), timers.clock(db)
     rule, version_id = desk.loaded.in_force(row.automation) if row is not None else (None, None)
     trigger = None if rule is None or row is None else rule.trigger(row.trigger)
     if rule is None or version_id is None or trigger is None:
         raise ConfigError(f'there is no schedule "{name}" in force. List them: tieback schedules list')
-    return _do(desk, rule, version_id, trigger, row, [moment], moment)
+    if planned is not None and planned not in _lately(trigger, row, moment):
+        raise ConfigError(f"at: {name} was not planned for {planned:%Y-%m-%d %H:%M:%S} UTC within {LATELY.days} days.")
+    return _do(desk, rule, version_id, trigger, row, [planned or moment], moment)
+
+
+def passed(db: Connection, rule: Automation, row: Any, moment: dt.datetime) -> list[dt.datetime]:
+    """The planned times of the last days that made no event, the newest first. A sweep's look makes none, so it has none."""
+    trigger = rule.trigger(row.trigger)
+    if trigger is None or trigger.kind == "sweep":
+        return []
+    known = events.keys_like(db, trigger.connector, f"schedule:{row.name}:")
+    return [one for one in reversed(_lately(trigger, row, moment)) if not any(key.startswith(_key(row, one)) for key in known)]
+
+
+def _lately(trigger: Trigger, row: Any, moment: dt.datetime) -> list[dt.datetime]:
+    if trigger.timing is None:
+        return []
+    since = max(row.created_at, moment - LATELY)
+    return timing_planned(trigger.timing, since, moment, row.zone)
 
 
 def _times(timing: Timing, row: Any, moment: dt.datetime) -> list[dt.datetime]:
@@ -129,13 +172,17 @@ def _do(
 def _chosen(
     db: Connection, rule: Automation, version_id: int, trigger: Trigger, row: Any, planned: dt.datetime, project: str
 ) -> Chosen:
-    key = f"schedule:{row.name}:{planned.isoformat()}" + (f":{project}" if project else "")
+    key = _key(row, planned) + (f":{project}" if project else "")
     known = connectors.get(db, trigger.connector) if trigger.connector else None
     company: Mapping[str, Any] = known.config if known is not None else {}
     return Chosen(
         rule, version_id, trigger.id, "schedule", key, connector=trigger.connector, at=planned, project_id=project,
         company_id=str(company.get("company_id") or ""),
     )  # fmt: skip
+
+
+def _key(row: Any, planned: dt.datetime) -> str:
+    return f"schedule:{row.name}:{planned.isoformat()}"
 
 
 def _projects(db: Connection, trigger: Trigger, zone: str) -> list[str]:

@@ -189,15 +189,6 @@ class Alert(Given):
     note: str | None
 
 
-class Schedule(Given):
-    name: str
-    automation: str
-    trigger: str
-    zone: str
-    written: str
-    next_at: dt.datetime
-
-
 class Done(Given):
     """What was asked for is done."""
 
@@ -240,7 +231,6 @@ DESCRIBED: Mapping[str, Described] = {
     "api.approval_answer": Described("Answer a question", Done, takes=Answer),
     "api.alerts": Described("What is not as it should be, newest first", Alert, True, query={"state": _ABOUT["state"]}),
     "api.alert_ack": Described("Say that somebody looks after an alert", Done, takes=Acknowledge),
-    "api.schedules": Described("What is due by the clock, the next first", Schedule, True),
     "api.changes_hold": Described("Hold every change outside back", Done, takes=Hold),
     "api.changes_resume": Described("Let changes go out again", Done, takes=Nothing),
     "api.connectors": Described("Connectors", Connector, True),

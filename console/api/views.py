@@ -33,7 +33,6 @@ from console.verbs import (
     repairing,
     ruling,
     running,
-    scheduling,
     settling,
     showing,
     switching,
@@ -102,11 +101,6 @@ def alert_ack(id: int) -> Response:
     return given({"done": True, "alert": id})
 
 
-def schedules() -> Response:
-    asked("api.schedules")
-    return whole(scheduling.listed(here()))
-
-
 def changes_hold() -> Response:
     switching.pause_effects(here(), wish(Hold).reason)
     return given({"done": True})
@@ -172,7 +166,7 @@ VIEWS: dict[str, Callable[..., Response]] = {
     "api.run_retry": run_retry, "api.run_cancel": run_cancel, "api.events": _listing("api.events", looking.events),
     "api.event": event, "api.deliveries": _listing("api.deliveries", looking.deliveries), "api.failures": failures,
     "api.effects": _listing("api.effects", looking.effects), "api.approvals": _listing("api.approvals", approving.listed),
-    "api.approval_answer": approval_answer, "api.alerts": alerts, "api.alert_ack": alert_ack, "api.schedules": schedules,
+    "api.approval_answer": approval_answer, "api.alerts": alerts, "api.alert_ack": alert_ack,
     "api.changes_hold": changes_hold, "api.changes_resume": changes_resume, "api.effect_settle": effect_settle,
     "api.connectors": connectors,
     "api.connector": connector, "api.connector_pause": connector_pause, "api.connector_resume": connector_resume,

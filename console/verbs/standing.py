@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console.verbs.at_hand import AtHand
-from store import alerts, beats, board, connectors, drains, notices, pauses, switch
+from store import alerts, beats, board, connectors, drains, notices, pauses, schedules, switch
 from store.session import reading
+from workers import schedules as clock
 
 MOST_ALERTS = 5
 LEVELS = ("bad", "warn", "held")
@@ -66,6 +67,9 @@ def _held(db: Connection, here: AtHand) -> Iterator[Reason]:
     if here.only is None:
         for name in board.paused_automations(db):
             yield Reason("held", f"The automation {name} is paused", f"/automations/{name}")
+        for row in schedules.every(db):
+            if clock.let_pass(row, board.clock(db)):
+                yield Reason("held", f"The schedule {row.name} is paused: {row.held['reason']}", "/schedules")
         for name, held, waits in board.held_versions(db):
             more = "; another version of its file waits" if waits else ""
             yield Reason("held", f"A version of {name} is held by {held['by']}: {held['reason']}{more}", f"/automations/{name}")

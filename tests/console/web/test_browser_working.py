@@ -136,3 +136,17 @@ def test_a_connector_is_pointed_elsewhere_in_the_browser_and_a_wrong_value_is_na
         page.get_by_role("button", name="Look now").click()
         expect(page.get_by_role("status")).to_contain_text("A worker looks for what Procore could not deliver")
         assert [one for one in looked.complaints if "422" not in one] == []
+
+
+def test_a_missed_time_is_made_up_for_and_the_schedule_is_paused(browser: Browser, own: Own, script: str) -> None:
+    console, _, _ = own
+    with looking(browser, console.url, PHONE) as looked:
+        page = looked.page
+        page.goto("/schedules")
+        page.get_by_role("button", name="Make up for it").first.click()
+        expect(page.get_by_role("status")).to_contain_text("started run")
+        page.get_by_text("Pause", exact=True).click()
+        page.get_by_label("Why").fill("the ERP is closed")
+        page.get_by_role("button", name="Let its times pass").click()
+        expect(page.get_by_role("main")).to_contain_text("by user:ana")
+        assert [*findings(page, script), *too_wide(looked), *looked.complaints] == []

@@ -85,6 +85,8 @@ def there(ids: dict[str, Any], path: str) -> dict[str, Any]:
     what = path.removeprefix("/api/v1/").partition("/")[0]
     id = {"runs": ids["failed"], "events": ids["event"], "effects": ids["uncertain"]}.get(what, 1)
     name = {"connectors": "acme-prod", "automations": "rfi-to-database", "workers": "w1"}.get(what, "")
+    if what == "schedules":
+        name = "rfi-to-database/nightly/America/Denver"
     if path.endswith(GO_OUT):
         name = "nobody"
     known = {"id": id, "name": name, "lane": "manual", "version": "in-force"}

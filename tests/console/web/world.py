@@ -39,7 +39,7 @@ from store import (
     tables,
 )
 from store.deliveries import Arrival
-from store.models import Automation, Import, ImportPart, Run
+from store.models import Automation, Import, ImportPart, Run, Schedule
 from store.session import writing
 from store.types import now
 
@@ -145,7 +145,8 @@ def _automations(db: Connection, word: Word) -> dict[str, int]:
 
 def _does(word: Word, number: str) -> str:
     test = f"tests:\n  - {{name: {json.dumps(word('it runs'))}, given: {{manual: {{}}}}, expect: {{fired: true}}}}\n"
-    return f"  - manual: {{}}\ndo:\n  - {{id: keep, use: set, with: {{n: {number}}}}}\n{test}"
+    nightly = '  - {id: nightly, schedule: {at: "02:10", timezone: America/Denver}}\n'
+    return f"{nightly}  - manual: {{}}\ndo:\n  - {{id: keep, use: set, with: {{n: {number}}}}}\n{test}"
 
 
 def _event(db: Connection, dice: random.Random, number: int, key: str, versions: dict[str, int], word: Word) -> dict[str, Any]:
@@ -376,6 +377,7 @@ def _rest(db: Connection, word: Word) -> None:
     alerts.raise_(db, "silence", "rfi-to-database", word("rfi-to-database: no run within 24 h, although it is expected"))
     at = {"automation": "rfi-to-database", "trigger": "nightly", "zone": "America/Denver", "written": word("10 2 * * *")}
     schedules.keep(db, "rfi-to-database/nightly/America/Denver", at, dt.datetime.now(dt.UTC) + dt.timedelta(hours=5))
+    db.execute(update(Schedule).values(created_at=now(-3 * 86_400), last_at=now(-86_400), reason=word("started run 7")))
     pauses.put(db, "backfill", word("Procore asked us to wait"), "user:ana", None)
     pauses.limit(db, "schedule", 2, word("the reports are heavy"), "user:ana")
     drains.put(db, f"worker:{word('host-2:4:ee55ff66')}", word("more memory"), "user:ana", ends=False)
