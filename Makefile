@@ -6,6 +6,7 @@ BIN := .venv/bin
 SEEDS ?= 3
 SEED ?= 1
 PROFILES ?= sqlite redis rabbitmq
+JOBS ?= 3
 LOCKS := requirements.txt requirements-dev.txt
 
 .DEFAULT_GOAL := help
@@ -47,7 +48,7 @@ screenshots: install-dev
 crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto
 	@[ "$(PROFILES)" = sqlite ] || scripts/need-services
-	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES)
+	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES) --jobs $(JOBS) $(if $(RECORD),--record $(RECORD))
 
 lint: install-dev
 	@scripts/check

@@ -74,7 +74,10 @@ class _Process:
         whole.start()
         close_door = self._serve(whole) if self._role in ("all", "web", "console") else None
         watch_parent(self._lost_supervisor, parent)
-        self._stop.wait()
+        # A signal that came while the process was frozen may be taken by any of its threads when it thaws, which wakes no other
+        # one: Python calls the handler when this thread next does something.
+        while not self._stop.wait(1.0):
+            pass
         if close_door is not None:
             close_door()
         whole.stop()

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import AgeLimit
 
 from config.errors import ConfigError
 from config.logs import about
@@ -24,7 +23,6 @@ from config.settings import Settings
 log = logging.getLogger("tieback.broker")
 
 LANES = ("webhook", "manual", "schedule", "backfill")
-RING_MAX_AGE_MS = 600_000
 REST_S = 2.0
 # Sorting is quick and the same for all, so one ring carries many; a run or a fetch may take long.
 _PER_MESSAGE = {"sort": 20}
@@ -33,11 +31,12 @@ _PER_MESSAGE = {"sort": 20}
 def open_broker(settings: Settings) -> dramatiq.Broker:
     """A broker for `TIEBACK_BROKER_URL` with a queue per lane declared; nothing is connected yet.
 
-    No retries, delays or results: those are rows of ours. Rings older than ten minutes are dropped.
+    No retries, delays or results: those are rows of ours. No age limit either: a ring carries the clock of whoever rang, and
+    one for work that was done meanwhile costs a look.
 
     Raises: ConfigError when the URL cannot be understood.
     """
-    middleware: list[dramatiq.Middleware] = [AgeLimit(max_age=RING_MAX_AGE_MS)]
+    middleware: list[dramatiq.Middleware] = []
     url = settings.broker_url
     try:
         broker = _broker(url, middleware)

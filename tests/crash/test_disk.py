@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.crash.lab import evidence
-from tests.crash.lab.site import SECRET
+from tests.crash.lab import evidence, plan
 from tests.crash.lab.supervise import Stack
 from tests.crash.sweep import simulator
 from tests.crash.tree import eventually
@@ -30,10 +29,11 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     folder = tmp_path / "run"
     folder.mkdir()
     with simulator() as far:
-        one = Stack(folder, far, "sqlite", {})
+        one = Stack(folder, far, plan.plan(0, "sqlite", 0), {})
         try:
-            one.prepare()
+            here = one.prepare()
             one.begin()
+            one.sent_secret = one.subscribe(here)
             yield one
         finally:
             one.end()
@@ -70,7 +70,7 @@ def post(stack: Stack, id: str) -> int | None:
         "id": id, "timestamp": "2026-03-01T10:00:00Z", "reason": "update", "company_id": str(stack.far.company_id),
         "project_id": str(stack.far.project_id), "user_id": "1", "resource_type": "RFIs", "resource_id": "1",
     }  # fmt: skip
-    headers = {"Authorization": SECRET + "1", "Content-Type": "application/json"}
+    headers = {"Authorization": stack.sent_secret, "Content-Type": "application/json"}
     try:
         url = f"http://127.0.0.1:{stack.port}/webhooks/{stack.hook_key}"
         return requests.post(url, data=json.dumps(said), headers=headers, timeout=5).status_code

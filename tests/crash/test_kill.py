@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,22 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
         assert started.wait(timeout=40) == 0
         time.sleep(0.5)
         assert one.pids() == []
+
+
+def test_a_child_that_is_told_to_end_while_it_is_frozen_ends_once_it_thaws(tmp_path: Path) -> None:
+    """Whichever of its threads took the signal, the one that waits for it was not woken, and it stayed for ever."""
+    with tree(tmp_path, keep=KEEP_RFIS) as one:
+        one.start("up")
+        one.wait_ready()
+        for _ in range(3):
+            child = one.child()
+            os.kill(child, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(child, signal.SIGTERM)
+            os.kill(child, signal.SIGCONT)
+            assert eventually(partial(_lives, one, child), False, 40) is False, "it does not end"
+            one.wait_ready()
+
+
+def _lives(one: Tree, pid: int) -> bool:
+    return pid in one.pids()

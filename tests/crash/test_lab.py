@@ -122,10 +122,29 @@ TWICE = [{"at": "", "applied": True, "mode": "apply", "body": {"event": "abc123-
         ("I8", {"leaked": ["secret 1"]}),
         ("I8", {"probes": {}}),
         ("I9", {"promised": [(0.0, "run retried", "1")]}),
+        ("I10", {"limited": 3}),
+        ("I11", {"sizes": [{"command": "worker", "mb": 90, "files": 9000, "threads": 20}]}),
+        ("I12", {"still": [(10.0, 20.0)], "health": [(18.0, True), (19.0, True)]}),
+        ("I12", {"health": [(18.0, False)] * 4}),
     ],
 )
 def test_the_checker_sees(invariant: str, different: dict[str, Any]) -> None:
     assert invariant in broken(**different)
+
+
+PURGED = [{"id": 1, "event_key": "abc123-000000", "delivery_id": None, "state": "matched", "purged_at": "2026"}]
+
+
+def test_what_a_purge_took_when_it_was_over_is_no_violation_and_an_effect_twice_is() -> None:
+    """The clean-up takes the delivery, the runs and their ledger; what is outside still tells."""
+    gone: dict[str, Any] = {"deliveries": [], "events": PURGED, "runs": [], "steps": [], "effects": []}
+    assert check.check(evidence(**gone)) == []
+    assert "I3" in broken(**gone, target={"keyed": TWICE[:1], "once": TWICE})
+    assert "I4" in broken(**gone, counters=[{"name": "kept", "value": 3.0}])
+
+
+def test_a_health_that_told_in_time_is_no_violation() -> None:
+    assert check.check(evidence(still=[(10.0, 20.0)], health=[(11.0, True), (16.0, False), (21.0, True)])) == []
 
 
 def test_the_story_of_an_event_tells_all_that_is_known_of_it() -> None:

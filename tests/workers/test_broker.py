@@ -155,3 +155,22 @@ def _ring(broker: dramatiq.Broker) -> None:
     for lane, count in (("webhook", 4), ("backfill", 3)):
         for id in range(count):
             broker.enqueue(dramatiq.Message(queue_name=queue(lane), actor_name="run", args=([id],), kwargs={}, options={}))
+
+
+def test_a_ring_from_a_process_whose_clock_is_an_hour_behind_is_heard(memory: StubBroker) -> None:
+    """Its age by two clocks was taken for old, and nothing was worked on while the broker was well."""
+    heard: list[int] = []
+
+    @dramatiq.actor(broker=memory, queue_name=queue("webhook"))
+    def listen(ids: list[int]) -> None:
+        heard.extend(ids)
+
+    message = listen.message([7])
+    memory.enqueue(message.copy(message_timestamp=message.message_timestamp - 3_600_000))
+    worker = dramatiq.Worker(memory, worker_threads=1, worker_timeout=50)
+    worker.start()
+    try:
+        memory.join(queue("webhook"), timeout=10_000)
+    finally:
+        worker.stop()
+    assert heard == [7]

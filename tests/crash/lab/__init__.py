@@ -11,6 +11,8 @@
 | `sender` | sends as Procore does, and logs what was acknowledged |
 | `operator` | a person who edits, pauses, retries and rotates meanwhile |
 | `nemesis` | does what the plan says, when it says it |
+| `watch` | asks for the health all the time; in some runs a clean-up that keeps nothing |
+| `batch` | many storms side by side |
 | `settle` | waits, with nothing repaired by hand |
 | `evidence` | all that is known afterwards, as plain data |
 | `check` | from evidence to violations; a pure function |

@@ -6,14 +6,15 @@ import argparse
 import json
 import logging
 import sys
+import tempfile
 from pathlib import Path
 
+from tests.crash.lab import batch
 from tests.crash.lab import plan as plans
-from tests.crash.lab.__main__ import say
+from tests.crash.lab.__main__ import SIDE_BY_SIDE, say
+from tests.crash.lab.batch import Storm
 from tests.crash.lab.inside.planted import BUGS
-from tests.crash.lab.run import Result, run
-from tests.crash.lab.supervise import servers
-from tests.crash.sweep import simulator
+from tests.crash.lab.run import Result
 
 MOST_SEEDS = 50
 PATIENCE_S = 45.0
@@ -30,13 +31,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="all of them when left out")
     parser.add_argument("--events", type=int, default=150)
     parser.add_argument("--most", type=int, default=MOST_SEEDS, help="seeds per bug")
-    parser.add_argument("--into", type=Path, default=Path("/tmp/tieback-lab"))
+    parser.add_argument("--into", type=Path, default=Path(tempfile.gettempdir()) / "tieback-lab")
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE)
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     missed = 0
     for name in asked.names or list(BUGS):
-        seeds, one = _search(name, asked.events, asked.most, asked.into)
+        seeds, one = _search(name, asked.events, asked.most, asked.into, asked.jobs)
         found = str(one.violations[0]) if one.violations else "not found"
         missed += not one.violations
         say(f"{name:26} {PROFILE[name]:8} {seeds:>3} {found}")
@@ -46,15 +48,18 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def _search(name: str, events: int, most: int, into: Path) -> tuple[int, Result]:
+def _search(name: str, events: int, most: int, into: Path, jobs: int) -> tuple[int, Result]:
     """How many seeds it took, and the run that found it or the last one that did not."""
-    with servers(PROFILE[name]) as up:
-        for seed in range(1, most + 1):
-            with simulator() as far:
-                one = run(plans.plan(seed, PROFILE[name], events), far, up, into, (name,), PATIENCE_S)
-            if one.violations:
-                break
-    return seed, one
+    seeds = range(1, most + 1)
+    storms = [Storm(plans.plan(seed, PROFILE[name], events), into, (name,), PATIENCE_S) for seed in seeds]
+    results = batch.stood(storms, jobs)
+    taken = 0
+    for one in results:
+        taken += 1
+        if one.violations:
+            results.close()
+            break
+    return taken, one
 
 
 if __name__ == "__main__":

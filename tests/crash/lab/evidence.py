@@ -15,7 +15,7 @@ from tests.crash.lab.settle import database
 Row = dict[str, Any]
 QUERIES = {
     "deliveries": "SELECT id, delivery_key, state, reason, raw, received_at FROM tieback_deliveries WHERE hook_key <> 'config'",
-    "events": "SELECT id, event_key, delivery_id, state, reason, created_at FROM tieback_events WHERE source = 'webhook'",
+    "events": "SELECT id, event_key, delivery_id, state, created_at, purged_at FROM tieback_events WHERE source = 'webhook'",
     "runs": "SELECT id, event_id, automation, state, reason, attempt, fence, lost, created_at, finished_at FROM tieback_runs",
     "steps": "SELECT run_id, path, state, attempt, finished_at FROM tieback_steps",
     "effects": "SELECT effect_key, run_id, step, policy, state, fence, created_at, settled_at FROM tieback_effects",
@@ -29,7 +29,11 @@ QUERIES = {
 
 @dataclass
 class Evidence:
-    """`settled_s` None: something was still waiting when patience ended. `target` has what each sink received."""
+    """`settled_s` None: something was still waiting when patience ended. `target` has what each sink received.
+
+    `health`: what `/readyz` said when; `still`: from when until when no worker was at work; `sizes`: what each process held in
+    the end; `limited`: how often the far end answered 429.
+    """
 
     run: str
     profile: str
@@ -49,6 +53,10 @@ class Evidence:
     leaked: list[str]
     integrity: str
     faults: list[tuple[float, str]] = field(default_factory=list)
+    health: list[tuple[float, bool]] = field(default_factory=list)
+    still: list[tuple[float, float]] = field(default_factory=list)
+    sizes: list[Row] = field(default_factory=list)
+    limited: int = 0
 
     def keep(self, folder: Path) -> None:
         (folder / "evidence.json").write_text(json.dumps(asdict(self), default=str, indent=1))

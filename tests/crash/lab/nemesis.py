@@ -13,11 +13,14 @@ from tests.crash.lab.plan import Fault, Plan
 from tests.crash.lab.supervise import Stack
 from tests.crash.lab.target import SINKS, Target
 
+HALT_WITHIN_S = 6.0
+
 
 class Nemesis:
     def __init__(self, plan: Plan, stack: Stack, target: Target, operator: Operator):
         self._plan, self._stack, self._target, self._operator = plan, stack, target, operator
         self.log: list[tuple[float, str]] = []
+        self.still: list[tuple[float, float]] = []  # from when until when no worker was at work
         self._holding: list[threading.Thread] = []
 
     def storm(self) -> None:
@@ -45,6 +48,10 @@ class Nemesis:
             self._broker(fault)
         elif what == "db":
             self._restart("database", fault.for_s)
+        elif what == "halt":
+            self._halt(fault)
+        elif fault.target == "workers":
+            self._freeze_workers(fault)
         else:
             self._process(what, fault)
 
@@ -54,6 +61,37 @@ class Nemesis:
         self._say(f"{what} {fault.target} was {pid}")
         if what == "freeze" and pid is not None:
             time.sleep(fault.for_s)
+            self._thaw([pid])
+
+    def _halt(self, fault: Fault) -> None:
+        """A worker stops itself at the worst place, as soon as it comes there; thawed when its leases have passed on."""
+        flag = self._stack.folder / f"halt-{fault.target}"
+        flag.touch()
+        until = time.monotonic() + HALT_WITHIN_S
+        while not (stopped := self._stack.halted()) and time.monotonic() < until:
+            time.sleep(0.1)
+        flag.unlink(missing_ok=True)
+        if not stopped:
+            return
+        self._say(f"halt {fault.target} was {stopped}")
+        time.sleep(fault.for_s)
+        self._thaw(stopped)
+
+    def _freeze_workers(self, fault: Fault) -> None:
+        """All of them: nothing gets on, and somebody has to say so."""
+        frozen = self._stack.of_role("worker")
+        began = time.time()
+        for pid in frozen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        time.sleep(fault.for_s)
+        alone = set(self._stack.of_role("worker")) <= set(frozen)
+        if frozen and alone:
+            self.still.append((began, time.time()))
+        self._thaw(frozen)
+
+    def _thaw(self, pids: list[int]) -> None:
+        for pid in pids:
             with suppress(ProcessLookupError):
                 if pid in self._stack.pids():
                     os.kill(pid, signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -9,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy.exc import SQLAlchemyError
 
-from config.secrets import Box, Secret
 from config.settings import Settings
-from store import hooks
-from store.session import open_engine, writing
 from tests.crash.lab import site
 from tests.crash.lab.sender import Sender
+from tests.crash.lab.supervise import Stack
 
 REASON = "the storm"
 
@@ -23,8 +23,9 @@ REASON = "the storm"
 class Operator:
     """`done` are the deeds that were acknowledged: (verb, subject), as the audit should know them."""
 
-    def __init__(self, here: Settings, console: str, token: str, sender: Sender):
-        self._here, self._console, self._sender = here, console, sender
+    def __init__(self, here: Settings, console: str, token: str, sender: Sender, stack: Stack):
+        self._here, self._console, self._sender, self._stack = here, console, sender, stack
+        self._rotating = threading.Lock()
         self._headers = {"Authorization": f"Bearer {token}"}
         self.done: list[tuple[float, str, str]] = []
         self.edition = 1
@@ -78,20 +79,25 @@ class Operator:
                 self.retried.append(int(run["id"]))
 
     def _rotate(self, _for_s: float) -> None:
-        """A new secret beside the old one; Procore sends the new one from then on."""
-        fresh = f"{site.SECRET}{len(self._sender.secrets) + 1}"
-        engine = open_engine(self._here)
-        try:
-            with writing(engine) as db:
-                hooks.ensure(db, Box(self._here.secret_keys), "acme", self._company(), "", Secret(fresh))
-        except Exception:  # the database is away: it was not rotated
-            return
-        finally:
-            engine.dispose()
-        self._sender.secrets.append(fresh)
+        """`tieback hooks rotate`, again while it says that it did not get through to every hook."""
+        for _ in range(3):
+            if self._rotated():
+                return
 
-    def _company(self) -> str:
-        return str(self._sender.company)
+    def _rotated(self) -> bool:
+        """Whatever became of it, Procore sends what it was told last."""
+        with self._rotating:
+            try:
+                self._stack.cli("hooks", "rotate", "acme")
+            except (AssertionError, subprocess.TimeoutExpired):
+                done = False
+            else:
+                done = True
+                self.done.append((time.time(), "webhook secret renewed", "acme"))
+            with suppress(SQLAlchemyError):
+                if (secret := self._stack.secret(self._here)) != self._sender.secrets[-1]:
+                    self._sender.secrets.append(secret)
+            return done
 
     def _note(self, path: str, wish: dict[str, Any], verb: str, subject: str) -> bool:
         done = self._call(path, wish) == 200

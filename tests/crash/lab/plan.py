@@ -21,17 +21,24 @@ CUTS = ("delay", "cut", "drop_reply", "half_close", "trickle", "blackhole")
 SINK_MODES = ("apply_then_cut", "apply_then_500", "error_500", "slow", "conflict_409", "refused_403")
 # What may go wrong, and how often in comparison. `all` is the one child of `tieback up`.
 WEIGHTS: dict[str, dict[str, int]] = {
-    "sqlite": {"kill:all": 5, "kill:supervisor": 1, "freeze:all": 2, "term:all": 1, "proxy": 5, "sink": 6, "person": 4},
+    "sqlite": {
+        "kill:all": 5, "kill:supervisor": 1, "freeze:all": 2, "halt:call": 2, "term:all": 1, "proxy": 5, "sink": 6,
+        "person": 4,
+    },
     "redis": {
-        "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 3,
-        "freeze:web": 1, "term:worker": 2, "broker:kill": 2, "broker:flush": 2, "broker:freeze": 1, "db:kill": 1,
-        "proxy": 6, "sink": 6, "person": 4,
+        "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
+        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 2, "term:worker": 2, "broker:kill": 2,
+        "broker:flush": 2, "broker:freeze": 1, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
     "rabbitmq": {
-        "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 3,
-        "freeze:web": 1, "term:worker": 2, "broker:kill": 1, "broker:flush": 2, "db:kill": 1, "proxy": 6, "sink": 6, "person": 4,
+        "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
+        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 2, "term:worker": 2, "broker:kill": 1,
+        "broker:flush": 2, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
 }  # fmt: skip
+FROZEN_S = 7.0  # longer than a lease
+ROLES = ("web", "console", "worker", "relay")
+MOST_SKEW_S = 3600
 DEEDS = ("edit", "pause_lane", "pause_connector", "retry", "rotate")
 
 
@@ -60,11 +67,16 @@ class Sent:
 
 @dataclass(frozen=True)
 class Plan:
+    """`skew`: by how many seconds each role's clock is off. `purges`: a clean-up that keeps nothing runs all the time."""
+
     seed: int
     profile: str
     run: str
     faults: tuple[Fault, ...]
     sent: tuple[Sent, ...]
+    events: int
+    skew: dict[str, int]
+    purges: bool
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "made_of": made_of()}
@@ -74,7 +86,12 @@ def plan(seed: int, profile: str, events: int) -> Plan:
     dice = Random(f"{seed} {profile} {events}")
     run = hashlib.sha256(f"{seed} {profile} {events}".encode()).hexdigest()[:6]
     storm_s = max(8.0, events / 12)
-    return Plan(seed, profile, run, tuple(_faults(dice, profile, storm_s)), tuple(_sent(dice, run, events, storm_s)))
+    faults, sent = tuple(_faults(dice, profile, storm_s)), tuple(_sent(dice, run, events, storm_s))
+    # Where one process is all there is, its clock is the database's too.
+    skew = (
+        {role: dice.randint(-MOST_SKEW_S, MOST_SKEW_S) for role in ROLES} if profile != "sqlite" and dice.random() < 0.5 else {}
+    )
+    return Plan(seed, profile, run, faults, sent, events, skew, purges=seed % 5 == 0)
 
 
 def _faults(dice: Random, profile: str, storm_s: float) -> list[Fault]:
@@ -92,10 +109,17 @@ def _fault(dice: Random, profile: str, at: float, name: str) -> Fault:
         kind, edge = dice.choice(CUTS), dice.choice(EDGES[profile])
         return Fault(at, f"proxy:{kind}", edge, round(dice.uniform(0.5, 2.5), 2), dice.choice((1, 10, 60, 200, 700)))
     if what == "sink":
-        return Fault(at, "sink", dice.choice(SINK_MODES), round(dice.uniform(0.8, 2.5), 2), dice.choice((0.3, 0.6, 1.0)))
+        mode = dice.choice(SINK_MODES)
+        longer = 3.0 if mode == "refused_403" else 1.0  # long enough to be asked again by whoever takes it for passing
+        return Fault(at, "sink", mode, round(dice.uniform(0.8, 2.5) * longer, 2), dice.choice((0.3, 0.6, 1.0)))
     if what == "person":
         return Fault(at, "person", dice.choice(DEEDS), round(dice.uniform(0.5, 1.5), 2))
-    holds = {"freeze": dice.choice((1.0, 7.0)), "broker": dice.uniform(0.5, 2.0), "db": dice.uniform(0.3, 1.0)}.get(what, 0.0)
+    holds = {
+        "freeze": dice.choice((1.0, FROZEN_S)),
+        "halt": FROZEN_S,
+        "broker": dice.uniform(0.5, 2.0),
+        "db": dice.uniform(0.3, 1.0),
+    }.get(what, 0.0)
     return Fault(at, what, target, round(holds, 2))
 
 

@@ -19,7 +19,9 @@ from tests.crash.lab.plan import Plan
 from tests.crash.lab.sender import Sender
 from tests.crash.lab.supervise import Stack
 from tests.crash.lab.target import Target
+from tests.crash.lab.watch import Watch
 from tests.crash.sweep import Far
+from tests.crash.tree import eventually
 from tests.services import Server
 
 RECORDS = 12
@@ -63,14 +65,18 @@ def run(
 def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: tuple[str, ...], patience_s: float) -> Evidence:
     target = Target(far)
     target.prepare(RECORDS)
-    with _stack(folder, far, plan.profile, servers, bugs) as stack:
+    with _stack(folder, far, plan, servers, bugs) as stack:
         here = stack.prepare()
         stack.begin()
+        secret = stack.subscribe(here)
         url = f"http://127.0.0.1:{stack.proxies.edges['sender-door'].port}/webhooks/{stack.hook_key}"
-        sender = Sender(plan, url, (far.company_id, far.project_id), target.records, target.change, folder / "sent.log")
+        ids = (far.company_id, far.project_id)
+        sender = Sender(plan, url, secret, ids, target.records, target.change, folder / "sent.log")
         token = stack.token()
-        operator = Operator(here, f"http://127.0.0.1:{stack.console_port}", token, sender)
+        operator = Operator(here, f"http://127.0.0.1:{stack.console_port}", token, sender, stack)
         nemesis = Nemesis(plan, stack, target, operator)
+        watch = Watch(here, stack.ready, plan.purges)
+        watch.start()
         sender.start()
         nemesis.storm()
         stack.proxies.clear()
@@ -78,6 +84,9 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
         operator.rest()
         settled_s, waiting = settle.settle(stack.database_url, lambda: sender.done, patience_s)
         time.sleep(1.5)  # a far end that was told to be slow may still be about to apply
+        eventually(watch.well, True, 15)
+        sizes = stack.sizes()
+        watch.stop()
         sender.stop()
         stack.end()
         received, foreign = target.log(plan.run)
@@ -89,13 +98,13 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
             target.state_of(target.records), settled_s, waiting,
             operator.done, operator.retried, operator.edition, evidence.probes(folder / "probes"),
             evidence.logged(folder / "log"), evidence.leaked(folder / "log", secrets), evidence.integrity(stack.database_url),
-            nemesis.log,
+            nemesis.log, watch.health, nemesis.still, sizes, target.limited(),
         )  # fmt: skip
 
 
 @contextmanager
-def _stack(folder: Path, far: Far, profile: str, servers: dict[str, Server], bugs: tuple[str, ...]) -> Iterator[Stack]:
-    stack = Stack(folder, far, profile, servers, bugs)
+def _stack(folder: Path, far: Far, plan: Plan, servers: dict[str, Server], bugs: tuple[str, ...]) -> Iterator[Stack]:
+    stack = Stack(folder, far, plan, servers, bugs)
     try:
         yield stack
     finally:

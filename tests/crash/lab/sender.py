@@ -40,10 +40,16 @@ class Sender:
     """`change(record)` makes the change at the far end that the next event tells of."""
 
     def __init__(
-        self, plan: Plan, url: str, ids: tuple[Any, Any], records: list[str], change: Callable[[str, str], None], log: Path
+        self,
+        plan: Plan,
+        url: str,
+        secret: str,
+        ids: tuple[Any, Any],
+        records: list[str],
+        change: Callable[[str, str], None],
+        log: Path,
     ):
         self.log: list[Attempt] = []
-        self.company = ids[0]
         self._plan, self._url, self._ids, self._records, self._change = plan, url, ids, records, change
         self._file = log.open("w")
         self._writing = threading.Lock()
@@ -51,7 +57,7 @@ class Sender:
         self._left = 0
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.secrets = [site.SECRET + "1"]
+        self.secrets = [secret]
 
     def start(self) -> None:
         work = [self._produce, *(lambda line=line: self._serve(line) for line in self._lines)]  # type: ignore[misc]

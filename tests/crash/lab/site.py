@@ -12,7 +12,6 @@ from typing import Any
 from tests.crash.lab.plan import Sent
 
 RULES = ("mirror", "keyed", "once", "kept")
-SECRET = "lab-hook-secret-"
 _HEAD = """\
 format: 1
 id: {id}

@@ -5,25 +5,31 @@ Only processes that were started here are ever signalled: they are known by the 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 from sqlalchemy import create_engine, text
 
-from config.secrets import Box, Secret
+from config.secrets import Box
 from config.settings import Settings, load
 from store import hooks, migrate
-from store.session import open_engine, writing
+from store.session import open_engine, reading
 from tests.conftest import KEY
 from tests.crash.lab import site
+from tests.crash.lab.plan import Plan
 from tests.crash.lab.proxy import Proxies
 from tests.crash.sweep import Far
 from tests.crash.tree import ROOT, Tree
@@ -31,16 +37,18 @@ from tests.services import Server, free_port
 from tests.workers.rig import write_site
 
 INSIDE = Path(__file__).parent / "inside"
-COMMANDS = {"sqlite": ("up",), "redis": ("web", "console", "worker", "relay"), "rabbitmq": ("web", "console", "worker", "relay")}
+_PROCFILE = ("web", "console", "worker", "worker 2", "relay")  # what of, and which one
+COMMANDS = {"sqlite": ("up",), "redis": _PROCFILE, "rabbitmq": _PROCFILE}
 LOOK_S = 0.3
 
 
 class Stack(Tree):
     """One run's processes. `bugs` are planted in its children only."""
 
-    def __init__(self, folder: Path, far: Far, profile: str, servers: dict[str, Server], bugs: tuple[str, ...] = ()):
+    def __init__(self, folder: Path, far: Far, plan: Plan, servers: dict[str, Server], bugs: tuple[str, ...] = ()):
         super().__init__(folder, far, {})
-        self.profile, self.servers = profile, servers
+        self.profile, self.servers, self._skew = plan.profile, servers, plan.skew
+        profile = plan.profile
         self.proxies = Proxies()
         self.console_port = self.port if profile == "sqlite" else free_port()
         self.database_url = self._fresh_database()
@@ -48,10 +56,12 @@ class Stack(Tree):
             "PYTHONPATH": f"{INSIDE}{os.pathsep}{ROOT}",
             "CRASHLAB_PROBES": str(folder / "probes"),
             "CRASHLAB_BUGS": ",".join(bugs),
+            "CRASHLAB_HALT": str(folder),
             "TIEBACK_CONSOLE_BIND": f"127.0.0.1:{self.console_port}",
             "TIEBACK_DATABASE_URL": self.database_url,
             "TIEBACK_WORKER_THREADS": "6",
         }
+        self.sent_secret = ""
         self.restarting = {name: threading.Lock() for name in servers}
         self.restarts: list[tuple[float, str]] = []
         self._mains: dict[str, subprocess.Popen[bytes]] = {}
@@ -61,7 +71,7 @@ class Stack(Tree):
     # Beginning
 
     def prepare(self) -> Settings:
-        """Edges, site, schema and the hook that the sender posts to."""
+        """Edges, site and schema."""
         far_port = int(self.far.url.rsplit(":", 1)[1])
         worker_far = self.proxies.open("worker-far", far_port)
         self.proxies.open("sender-door", self.port)
@@ -71,20 +81,16 @@ class Stack(Tree):
         write_site(here, near, **{name: site.rule(name) for name in site.RULES})
         for name in ("keyed", "once"):
             (here.site / f"destinations/{name}.yaml").write_text(site.sink(name, near.url))
+        with (here.site / "connectors/acme.yaml").open("a") as file:  # one project, so one hook
+            file.write(f"projects: [{self.far.project_id}]\n")
         for edge, server in (("web-db", "database"), ("worker-db", "database"), ("relay-db", "database"),
                              ("web-broker", "broker"), ("worker-broker", "broker")):  # fmt: skip
             if server in self.servers:
                 self.proxies.open(edge, self.servers[server].port)
-        self.hook_key = self._keep_hook(here)
-        return here
-
-    def _keep_hook(self, here: Settings) -> str:
         engine = open_engine(here)
         migrate.upgrade(engine)
-        with writing(engine) as db:
-            key = hooks.ensure(db, Box(here.secret_keys), "acme", str(self.far.company_id), "", Secret(site.SECRET + "1"))
         engine.dispose()
-        return key
+        return here
 
     def _fresh_database(self) -> str:
         if self.profile == "sqlite":
@@ -100,10 +106,20 @@ class Stack(Tree):
 
     def begin(self) -> None:
         for command in COMMANDS[self.profile]:
-            self._mains[command] = self.start(command, env=self._edges(command))
+            self._mains[command] = self._main(command)
         self._watching = threading.Thread(target=self._watch, name="lab-supervisor", daemon=True)
         self._watching.start()
         self.wait_ready(120)
+
+    def _main(self, command: str) -> subprocess.Popen[bytes]:
+        word = command.split()[0]
+        return self.start(word, env=self._edges(word) | self._clock(word) | {"CRASHLAB_MAIN": command})
+
+    def _clock(self, word: str) -> dict[str, str]:
+        """The wall clock that this process sees."""
+        if not self._skew.get(word) or (shim := clock_shim()) is None:
+            return {}
+        return {"LD_PRELOAD": str(shim), "CRASHLAB_SKEW": str(self._skew[word])}
 
     def _edges(self, command: str) -> dict[str, str]:
         """Each role reaches the servers through edges of its own."""
@@ -123,11 +139,41 @@ class Stack(Tree):
             for command, process in list(self._mains.items()):
                 if process.poll() is not None and not self._ending.is_set() and not self._lives(command):
                     self.restarts.append((time.time(), command))
-                    self._mains[command] = self.start(command, env=self._edges(command))
+                    self._mains[command] = self._main(command)
 
     def _lives(self, command: str) -> bool:
         """A child that lost its supervisor finishes first, or becomes the supervisor itself."""
-        return bool(self.of_role("all" if command == "up" else command) or (command == "up" and self.of_role("supervisor")))
+        mine = f"CRASHLAB_MAIN={command}".encode()
+        return any(mine in self.environment_of(pid) for pid in self.pids())
+
+    def environment_of(self, pid: int) -> list[bytes]:
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return []
+
+    def halted(self) -> list[int]:
+        """Processes of ours that have stopped themselves."""
+        said = self.folder / "halted"
+        pids = {int(line) for line in said.read_text().split()} if said.exists() else set()
+        return sorted(pids & {pid for pid in self.pids() if self._state(pid) == "T"})
+
+    def _state(self, pid: int) -> str:
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return ""
+
+    def sizes(self) -> list[dict[str, Any]]:
+        """What each process holds now: memory in MB, descriptors, threads."""
+        found = []
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                here = Path(f"/proc/{pid}")
+                pages = int((here / "statm").read_text().split()[1])
+                found.append({
+                    "command": self.command_of(pid)[-40:], "mb": pages * os.sysconf("SC_PAGE_SIZE") >> 20,
+                    "files": len(list((here / "fd").iterdir())), "threads": len(list((here / "task").iterdir())),
+                })  # fmt: skip
+        return found
 
     def of_role(self, role: str) -> list[int]:
         """Process ids of a role's children; `supervisor`: of all that look after them."""
@@ -177,6 +223,23 @@ class Stack(Tree):
         """A bearer token for the operator."""
         return str(self.cli("tokens", "add", "lab", "--scope", "operate", "--json")["token"])
 
+    def subscribe(self, here: Settings) -> str:
+        """As an operator does it: `tieback hooks apply`. Returns the secret that Procore sends now."""
+        self.cli("hooks", "apply", "acme")
+        return self.secret(here)
+
+    def secret(self, here: Settings) -> str:
+        """What the far end was told last, as our own database has it."""
+        engine, box = open_engine(here), Box(here.secret_keys)
+        try:
+            with reading(engine) as db:
+                (row,) = [one for one in hooks.of_connector(db, "acme") if one.project_id == str(self.far.project_id)]
+        finally:
+            engine.dispose()
+        self.hook_key = str(row.key)
+        told = next((one for one in row.sealed if one.get("told_at")), row.sealed[0])
+        return box.open(told["secret"], hooks.place(row.key)).reveal()
+
     def flush(self) -> None:
         """The broker forgets everything."""
         url = self.servers["broker"].url
@@ -197,6 +260,17 @@ class Stack(Tree):
 def _at(url: str, port: int) -> str:
     head, _, tail = url.rpartition(":")
     return f"{head}:{port}/{tail.partition('/')[2]}"
+
+
+@functools.cache
+def clock_shim() -> Path | None:
+    """The library that shifts a process's clock; None where there is no C compiler."""
+    if (compiler := shutil.which("cc")) is None:
+        return None
+    made = Path(tempfile.mkdtemp(prefix="tieback-clock-")) / "clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(INSIDE / "clock.c")], check=True)
+    atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
+    return made
 
 
 @contextmanager

@@ -37,14 +37,22 @@ class Target:
         requests.delete(f"{self._url}/faults/sink", timeout=10)
 
     def log(self, run: str) -> tuple[dict[str, list[dict[str, Any]]], int]:
-        """What each sink received of this run, and how much of others, which would make the run void."""
+        """What each sink received of this run, and how much of others, which would make the run void.
+
+        A request that was cut before its body says nothing of any event, and changed nothing.
+        """
         found: dict[str, list[dict[str, Any]]] = {}
         foreign = 0
         for sink in SINKS:
-            every = requests.get(f"{self._url}/sink/{sink}", timeout=60).json()
+            every = [one for one in requests.get(f"{self._url}/sink/{sink}", timeout=60).json() if isinstance(one["body"], dict)]
             found[sink] = [one for one in every if _event(one).startswith(f"{run}-")]
             foreign += len(every) - len(found[sink])
         return found, foreign
+
+    def limited(self) -> int:
+        """How often the far end had to say that we ask too much."""
+        calls = requests.get(f"{self._url}/calls", timeout=30).json()
+        return sum(int(one["count"]) for one in calls if int(one["status"]) == 429)
 
     def state_of(self, records: list[str]) -> dict[str, str]:
         """The last thing that was said about each record, read as anybody would."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+
+STALLED_S = 12.0  # longer than anybody is frozen
 
 
 def note(what: str) -> None:
@@ -27,8 +34,31 @@ def _noting(function: Callable[..., Any], what: str, error: type[BaseException])
     return noted
 
 
+def halt_if_asked(where: str) -> None:
+    """Stop here, at the worst of all moments, when the laboratory wants one process to; the first to come takes the wish."""
+    folder = Path(os.environ["CRASHLAB_HALT"])
+    wish = folder / f"halt-{where}"
+    if threading.current_thread().name == "keeper" or not wish.exists():
+        return
+    try:
+        wish.unlink()
+    except OSError:
+        return
+    with (folder / "halted").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    note(f"halted-{where}")
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _leases(module: Any) -> None:
-    module._held = _noting(module._held, "fenced", module.LostLease)
+    held = _noting(module._held, "fenced", module.LostLease)
+
+    def _held(db: Any, one: Any, values: Any) -> None:
+        if one.work.__name__ == "Run":
+            halt_if_asked("commit")
+        held(db, one, values)
+
+    module._held = _held
     rung, reaped = module.to_ring, module.reap
 
     def to_ring(*args: Any, **kwargs: Any) -> Any:
@@ -46,8 +76,43 @@ def _leases(module: Any) -> None:
     module.to_ring, module.reap = to_ring, reap
 
 
+def _session(module: Any) -> None:
+    """Who waits long to write tells where everybody is, once per process."""
+    waits: dict[int, float] = {}
+    real = module.writing
+
+    @contextmanager
+    def writing(engine: Any) -> Any:
+        me = threading.get_ident()
+        waits[me] = time.monotonic()
+        try:
+            with real(engine) as db:
+                waits.pop(me, None)
+                yield db
+        finally:
+            waits.pop(me, None)
+
+    def watch() -> None:
+        while True:
+            time.sleep(1.0)
+            if any(time.monotonic() - began > STALLED_S for began in list(waits.values())):
+                note("stalled")
+                with (Path(os.environ["CRASHLAB_HALT"]) / f"stall-{os.getpid()}").open("w") as file:
+                    faulthandler.dump_traceback(file)
+                return
+
+    module.writing = writing
+    threading.Thread(target=watch, daemon=True, name="lab-stall").start()
+
+
 def _keeper(module: Any) -> None:
-    module.Keeper.still_mine = _noting(module.Keeper.still_mine, "refused-call", module.LostLease)
+    looked = _noting(module.Keeper.still_mine, "refused-call", module.LostLease)
+
+    def still_mine(self: Any, held: Any) -> None:
+        looked(self, held)
+        halt_if_asked("call")
+
+    module.Keeper.still_mine = still_mine
 
 
 def _auth(module: Any) -> None:
@@ -83,6 +148,7 @@ def _effects(module: Any) -> None:
 
 CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "store.leases": _leases,
+    "store.session": _session,
     "workers.keeper": _keeper,
     "webhook.auth": _auth,
     "automations.effects": _effects,

@@ -12,6 +12,8 @@ SHORTER: dict[str, dict[str, object]] = {
     "workers.pausing": {"LOOK_AGAIN_S": 1.5},
     "workers.fetch": {"FIRST_WAIT_S": 0.5, "LONGEST_WAIT_S": 3.0},
     "workers.whole": {"SITE_LOOK_S": 1.0},
+    "store.beats": {"ALIVE_S": 4.0},
+    "workers.relay": {"BEAT_S": 1.0},
     "connectors.quota_state": {"LONGEST_CALL_S": 6.0},
 }
 
