@@ -2,7 +2,8 @@
 
     python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
 
-The view stands on Granian, the fastest server tried, and once more on the door's own server. Each contestant has as many
+The view stands on Granian, the fastest server tried, and once more on the door's own server; Node-RED's webhook stands
+beside them where npm can install it. Each contestant of ours has as many
 processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
 taken within a round, against the view on Granian. Compare nothing across machines.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -25,6 +27,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from bench import peers
 from bench.load import Result, run
 from config import settings
 from config.secrets import Box, Secret
@@ -44,7 +47,6 @@ class Contestant:
     """Server processes on one socket, and what their rounds gave."""
 
     name: str
-    processes: list[subprocess.Popen[bytes]]
     port: int
     key: str
     results: list[Result] = field(default_factory=list)
@@ -55,21 +57,27 @@ def main() -> int:
     if options.serve:
         _serve(options)
         return 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sqlite = f"sqlite:///{folder}/tieback.db"
-        contestants = [_granian(options), _start("noop", sqlite, "no-op view, our server", options)]
-        contestants.append(_start("door", sqlite, "door on SQLite", options))
+        contestants = [_granian(stack, options), _start(stack, "noop", sqlite, "no-op view, our server", options)]
+        contestants.append(_start(stack, "door", sqlite, "door on SQLite", options))
         if options.database:
-            contestants.append(_start("door", options.database, "door on PostgreSQL", options))
-        try:
-            _rounds(contestants, options)
-            refusals = _refusals(contestants[2])
-        finally:
-            for process in [process for contestant in contestants for process in contestant.processes]:
-                process.terminate()
-                process.wait()
+            contestants.append(_start(stack, "door", options.database, "door on PostgreSQL", options))
+        if left_out := peers.install("node-red", "node-red"):
+            print(left_out)
+        else:
+            port = stack.enter_context(peers.node_red(Path(folder), peers.WEBHOOK))
+            contestants.append(Contestant("Node-RED, keeps nothing", port, "k" * 43))
+        _rounds(contestants, options)
+        refusals = _refusals(contestants[2])
     _report(contestants, refusals, options)
     return 0
+
+
+def _run(stack: contextlib.ExitStack, command: list[str], **how: Any) -> None:
+    """A process that ends with the stack."""
+    process = stack.enter_context(subprocess.Popen(command, **how))
+    stack.callback(process.terminate)
 
 
 def _options() -> argparse.Namespace:
@@ -85,27 +93,28 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _granian(options: argparse.Namespace) -> Contestant:
+def _granian(stack: contextlib.ExitStack, options: argparse.Namespace) -> Contestant:
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
         "--workers", str(options.processes), "--blocking-threads", "16", "--backpressure", "256", "--log-level", "critical",
         "--factory", "bench.accept:noop",
     ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent)
+    _run(stack, command, cwd=Path(__file__).parent.parent)
     wait_until(lambda: answers(port), 30, "Granian")
-    return Contestant("no-op view, Granian", [process], port, "k" * 43)
+    return Contestant("no-op view, Granian", port, "k" * 43)
 
 
-def _start(kind: str, database: str, name: str, options: argparse.Namespace) -> Contestant:
+def _start(stack: contextlib.ExitStack, kind: str, database: str, name: str, options: argparse.Namespace) -> Contestant:
     given = settings.load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": KEYS}, Path.cwd())
     key = _hook(given) if kind == "door" else "k" * 43
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = listener.getsockname()[1]
         command = [sys.executable, "-m", "bench.accept", "--serve", kind, "--database", database, "--fd", str(listener.fileno())]
         fds = (listener.fileno(),)
-        processes = [subprocess.Popen(command, pass_fds=fds) for _ in range(options.processes)]
-    return Contestant(name, processes, port, key)
+        for _ in range(options.processes):
+            _run(stack, command, pass_fds=fds)
+    return Contestant(name, port, key)
 
 
 def _rounds(contestants: list[Contestant], options: argparse.Namespace) -> None:
