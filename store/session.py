@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from config.errors import ConfigError
@@ -34,6 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 POOL_TIMEOUT_S = 2.0
+RESTED_S = 1.0
 DISK_FAILED = 74  # EX_IOERR of sysexits.h
 # Without these a link that swallows everything holds its caller until TCP gives up, a quarter of an hour later.
 _NOTICE_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -61,16 +62,34 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         ) from None
     if url.get_backend_name() == "sqlite":
         return _sqlite(url.database or "")
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
         json_serializer=storable_json,
         hide_parameters=True,  # its errors would carry bodies and sealed values into the log
         connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC", **_NOTICE_SILENCE},
     )
+    _ask_what_rested(engine)
+    return engine
+
+
+def _ask_what_rested(engine: Engine) -> None:
+    """Ask a connection that rested whether it still lives; one that was in use a moment ago is spared the round trip."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used_at", time.monotonic()) < RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]
+            raise DisconnectionError(str(error)) from error
 
 
 def _sqlite(path: str) -> Engine:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from config.errors import ConfigError
 from config.settings import Settings, load
+from store import session
 from store.session import (
     DISK_FAILED,
     end_when_the_disk_fails,
@@ -169,3 +170,22 @@ def test_a_url_that_leads_nowhere_is_a_sentence(tmp_path: Path, url: str) -> Non
     settings = dataclasses.replace(load({}, tmp_path), database_url=url)
     with pytest.raises(ConfigError, match="TIEBACK_DATABASE_URL"):
         open_engine(settings)
+
+
+@pytest.mark.services
+def test_a_connection_that_died_while_it_rested_is_replaced_unnoticed(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(load({"TIEBACK_DATABASE_URL": fresh_database}, Path("/nonexistent")))
+    with reading(engine) as db:
+        first = db.scalar(text("SELECT pg_backend_pid()"))
+    # Given a server that ended it, a second ago
+    with psycopg.connect(fresh_database) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [first])
+    monkeypatch.setattr(session, "RESTED_S", 0.0)
+    # When it is taken again
+    with reading(engine) as db:
+        second = db.scalar(text("SELECT pg_backend_pid()"))
+    # Then nobody notices
+    assert second != first
+    engine.dispose()
