@@ -7,6 +7,7 @@ A lost answer or a killed process may double a message and never loses one: it i
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,10 +17,11 @@ from config.logs import about, scrub
 from connectors.messages import Notifier
 from store import alerts, definitions, leases, notices
 from store.leases import Held
-from store.session import writing
+from store.session import reading, retrying, writing
 from workers import alert_words, noticing
 from workers.alert_file import FILE, Plan, read
 from workers.desk import Desk
+from workers.noticing import Trouble
 
 log = logging.getLogger("tieback.alerts")
 
@@ -32,9 +34,18 @@ MANY, MANY_GROUP_S = 8, 600.0
 
 def look(desk: Desk, _subject: str) -> None:
     """The timer's work: notice, and decide who is told what."""
-    with writing(desk.engine) as db:
+    with reading(desk.engine) as db:  # whoever counts much must not keep the door from writing
         plan = plan_of(db)
-        noticing.look(db, desk, plan)
+        found = noticing.look(db, desk, plan)
+    keep(desk, plan, found)
+
+
+@retrying
+def keep(desk: Desk, plan: Plan, found: Mapping[str, list[Trouble]]) -> None:
+    """All that is wrong of these kinds, and whom it is told to."""
+    with writing(desk.engine) as db:
+        for kind, troubles in found.items():
+            noticing.note(db, plan, kind, troubles)
         route(db, plan)
 
 

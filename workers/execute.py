@@ -58,7 +58,7 @@ def _measured(desk: Desk, held: Held, row: Any) -> Iterator[None]:
     if spans.on():
         with reading(desk.engine) as db:
             parent = events.trace(db, row.event_id)
-    ids = {"tieback.run": row.id, "tieback.automation": row.automation, "tieback.event": row.event_id,
+    ids = {"tieback.run": str(row.id), "tieback.automation": row.automation, "tieback.event": row.event_id,
            "tieback.connector": row.connector or None, "tieback.attempt": held.attempt}  # fmt: skip
     with spans.span(f"run {row.automation}", parent=parent, about=ids):
         yield

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from automations.durations import shown
 from automations.parts import Automation
 from store import definitions, runs, timers
-from store.session import writing
-from workers import alerting, noticing
+from store.session import reading
+from workers import alerting
 from workers.desk import Desk
 from workers.noticing import Trouble
 
@@ -23,7 +23,7 @@ FEWEST = 5
 def look(desk: Desk, _subject: str) -> None:
     """The timer's work: compare what each live automation promised with what its runs did."""
     found: dict[str, list[Trouble]] = {SILENCE: [], LAG: []}
-    with writing(desk.engine) as db:
+    with reading(desk.engine) as db:
         moment = timers.clock(db)
         for rule in desk.loaded.automations:
             version = definitions.version(db, desk.loaded.site.versions[rule.id])
@@ -31,8 +31,7 @@ def look(desk: Desk, _subject: str) -> None:
                 if seen is not None:
                     found[kind].append(Trouble(rule.id, f"{rule.id}: {seen}", runbook=rule.runbook or None))
         plan = alerting.plan_of(db)
-        for kind, troubles in found.items():
-            noticing.note(db, plan, kind, troubles)
+    alerting.keep(desk, plan, found)
 
 
 def _silence(db: Connection, rule: Automation, since: dt.datetime, moment: dt.datetime) -> str | None:

@@ -59,10 +59,9 @@ def note(db: Connection, plan: Plan, kind: str, troubles: Iterable[Trouble]) -> 
         log.warning("alert.resolved", extra=about(kind=kind, subject=subject))
 
 
-def look(db: Connection, desk: Desk, plan: Plan) -> None:
-    """All kinds but silence and lag, which `workers.expecting` looks for."""
-    for kind, seen in SEEN.items():
-        note(db, plan, kind, seen(db, desk, plan))
+def look(db: Connection, desk: Desk, plan: Plan) -> dict[str, list[Trouble]]:
+    """What is wrong now, by kind: all but silence and lag, which `workers.expecting` looks for. Changes nothing."""
+    return {kind: list(seen(db, desk, plan)) for kind, seen in SEEN.items()}
 
 
 def _failures(db: Connection, desk: Desk, _plan: Plan) -> Iterator[Trouble]:

@@ -16,8 +16,8 @@ from workers.desk import Desk
 
 log = logging.getLogger("tieback.alerts")
 
-LOOK_S = 5.0
-LATE_S = 20.0
+LOOK_S = 3.0
+LATE_S = 6.0
 KINDS = ("alerts", notices.KIND)
 
 

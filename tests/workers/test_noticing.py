@@ -19,7 +19,7 @@ from store.session import reading, writing
 from store.types import now
 from tests.store import samples
 from tests.workers.rig import Rig
-from workers import noticing
+from workers import alerting, noticing
 from workers.alert_file import Plan
 from workers.noticing import Trouble
 
@@ -198,8 +198,8 @@ def test_the_whole_look_keeps_what_it_sees(keeping: Rig, engine: Engine) -> None
     failed(keeping, "403 on /projects/12")
     with writing(engine) as db:
         keeping.desk.loaded.fresh(db)
-        noticing.look(db, keeping.desk, Plan())
         moment = timers.clock(db)
+    alerting.look(keeping.desk, "site")
     (alert,) = [row for row in keeping.rows("SELECT kind, state, severity FROM tieback_alerts") if row["state"] == "open"]
     assert alert == {"kind": "failures", "state": "open", "severity": "ticket"}
     assert moment.tzinfo == dt.UTC

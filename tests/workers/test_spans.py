@@ -141,7 +141,7 @@ def test_an_event_its_read_its_run_the_steps_and_their_calls_are_one_trace(recei
     # With the ids that the console and the log have
     assert run["about"] | {"tieback.attempt": 1} == run["about"]
     (row,) = one.rows("SELECT id, event_id FROM tieback_runs")
-    assert (run["about"]["tieback.run"], run["about"]["tieback.automation"]) == (row["id"], "tell-erp")
+    assert (run["about"]["tieback.run"], run["about"]["tieback.automation"]) == (str(row["id"]), "tell-erp")
     assert run["about"]["tieback.event"] == read["about"]["tieback.event"] == event["about"]["tieback.event"] == row["event_id"]
     assert event["about"]["tieback.connector"] == run["about"]["tieback.connector"] == "acme"
     assert write["about"]["tieback.step"] == "write"
