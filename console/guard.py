@@ -15,6 +15,7 @@ from console.faults import Fault
 from console.verbs import signing_in
 from console.verbs.at_hand import AtHand
 from store import apitokens, connectors, sessions
+from store.board import Theirs
 from store.session import reading, writing
 
 HEADERS = {
@@ -121,7 +122,7 @@ class Guard:
         if identity.companies is None:
             return None
         with reading(self._here.engine) as db:
-            return frozenset(connectors.of_companies(db, identity.companies))
+            return Theirs(connectors.of_companies(db, identity.companies), identity.companies)
 
     def _sent_to_sign_in(self) -> BaseResponse:
         if request.path.startswith("/api/") or request.headers.get("HX-Request"):

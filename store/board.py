@@ -6,13 +6,16 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Integer, cast, func, literal, select
+from sqlalchemy import Connection, Integer, cast, exists, func, literal, select
 
-from store.models import Approval, Automation, Delivery, Effect, Event, Fetch, Hook, Import, Run, SiteFile, Version
+from store.models import Approval, Audit, Automation, Delivery, Effect, Event, Fetch, Hook, Import, Run, SiteFile
 from store.types import now
 
 Only = Collection[str] | None
 MOST_COUNTED = 1000
+LATELY = 5000
+MARKED = ("program updated", "automation activated", "automation retired", "connector added", "connector updated",
+          "connector removed")  # fmt: skip
 _WORK = (("runs", Run), ("fetches", Fetch), ("imports", Import))
 
 
@@ -21,9 +24,35 @@ def ago(db: Connection, seconds: float) -> dt.datetime:
     return clock(db) - dt.timedelta(seconds=seconds)
 
 
+class Theirs(frozenset[str]):
+    """The connectors that somebody of some `companies` may see. What one of them brought while it led to another company is
+    not theirs all the same.
+    """
+
+    companies: frozenset[str]
+
+    def __new__(cls, connectors: Collection[str], companies: Collection[str]) -> Theirs:
+        made = super().__new__(cls, connectors)
+        made.companies = frozenset(companies)
+        return made
+
+    def sees(self, connector: str, company: str) -> bool:
+        return connector in self and company in (*self.companies, "")
+
+
 def of(column: Any, only: Only) -> list[Any]:
-    """A condition on the connector, or none."""
-    return [] if only is None else [column.in_(sorted(only))]
+    """Conditions on the connector, and on the company where it is told; none for those who see all."""
+    if only is None:
+        return []
+    found = [column.in_(sorted(only))]
+    if not isinstance(only, Theirs):
+        return found
+    companies, table = [*sorted(only.companies), ""], column.class_
+    if hasattr(table, "company_id"):
+        found.append(table.company_id.in_(companies))
+    elif table is Run:
+        found.append(exists(select(Event.id).where(Event.id == Run.event_id, Event.company_id.in_(companies))))
+    return found
 
 
 def clock(db: Connection) -> dt.datetime:
@@ -85,9 +114,11 @@ def finished(db: Connection, since_s: float, bucket_s: int, only: Only) -> list[
 
 
 def changes(db: Connection, since_s: float) -> list[tuple[dt.datetime, str]]:
-    """When new texts of automations were put in force: marks for the plots."""
-    wanted = select(Version.created_at, Version.automation).where(Version.created_at >= ago(db, since_s)).order_by(Version.id)
-    return [(row.created_at, row.automation) for row in db.execute(wanted.limit(100))]
+    """When the program, an automation or a connector was changed, and how: marks for the plots, the newest hundred."""
+    lately = select(Audit.id).order_by(Audit.id.desc()).limit(LATELY)
+    same = (Audit.id.in_(lately), Audit.verb.in_(MARKED), Audit.at >= ago(db, since_s))
+    wanted = select(Audit.at, Audit.verb, Audit.subject).where(*same).order_by(Audit.id.desc()).limit(100)
+    return [(row.at, f"{row.verb} {row.subject}") for row in reversed(list(db.execute(wanted)))]
 
 
 def count(db: Connection, what: str, only: Only) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, Select, Table, Text, cast, false, func, inspect, or_, select
 
-from store.board import Only
+from store.board import Only, Theirs
 
 OURS = ("tieback_", "alembic_", "sqlite_")
 MOST_COUNTED = 100_000
@@ -69,4 +69,9 @@ def _theirs(wanted: Select[Any], of: Table, only: Only) -> Select[Any]:
     """Rows of other companies are not for everybody; a table that does not tell whose they are is for those who see all."""
     if only is None:
         return wanted
-    return wanted.where(of.c.connector.in_(sorted(only))) if "connector" in of.c else wanted.where(false())
+    if "connector" not in of.c:
+        return wanted.where(false())
+    wanted = wanted.where(of.c.connector.in_(sorted(only)))
+    if isinstance(only, Theirs) and "company_id" in of.c:
+        wanted = wanted.where(cast(of.c.company_id, Text).in_(sorted(only.companies)))
+    return wanted

@@ -23,6 +23,11 @@ def get(db: Connection, id: int) -> Any | None:
     return db.execute(select(Run.__table__).where(Run.id == id)).first()
 
 
+def company(db: Connection, id: int) -> str:
+    """The company that its event is about; "" where none is."""
+    return db.scalar(select(Event.company_id).join(Run, Run.event_id == Event.id).where(Run.id == id)) or ""
+
+
 def of_event(db: Connection, event_id: int | None, automation: str) -> int | None:
     return db.scalar(select(Run.id).where(Run.event_id == event_id, Run.automation == automation))
 

@@ -23,6 +23,7 @@ _RUN = (
 _EVENT = (
     Event.id, Event.delivery_id, Event.connector, Event.event_key, Event.state, Event.reason, Event.source, Event.action,
     Event.resource_name, Event.resource_id, Event.company_id, Event.project_id, Event.user_id, Event.timestamp, Event.created_at,
+    Event.reasons,
 )  # fmt: skip
 
 

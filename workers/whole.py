@@ -13,8 +13,8 @@ from config.secrets import Box
 from config.settings import Settings
 from connectors.governor import Governor
 from store import canary, migrate
-from store.session import end_when_the_disk_fails, open_engine
-from workers import fallback, jobs, repair, site, watchman
+from store.session import end_when_the_disk_fails, open_engine, retrying, writing
+from workers import fallback, jobs, program, repair, site, watchman
 from workers.broker import Doorbell, backlog, open_broker
 from workers.desk import Desk
 from workers.keeper import Keeper, new_holder
@@ -59,6 +59,7 @@ class Whole:
         migrate.ready(self.engine, self.settings)
         canary.check(self.engine, self.box)
         if self.role in ("all", "relay"):
+            self._note_program()
             site.load(self.engine, self.box, self.settings)
         desk = self._desk() if self.role in ("all", "worker", "relay") else None
         if desk is not None and self.role != "relay":
@@ -68,6 +69,11 @@ class Whole:
         if desk is not None:
             self._thread("watchman", lambda: watchman.run(desk, self._stop))
         log.info("process.started", extra=about(role=self.role, holder=self.holder))
+
+    @retrying
+    def _note_program(self) -> None:
+        with writing(self.engine) as db:
+            program.note(db, program.identity())
 
     def _desk(self) -> Desk:
         self._keeper = Keeper(self.engine)

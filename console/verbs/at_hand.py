@@ -19,6 +19,7 @@ from config import settings as all_settings
 from config.errors import ConfigError
 from config.secrets import Box
 from config.settings import Settings, without_password
+from store.board import Theirs
 from store.session import explain, open_engine
 
 # What SQLite and PostgreSQL say of a table or column that another version of Tieback has.
@@ -38,9 +39,11 @@ class AtHand:
     actor: str
     only: frozenset[str] | None = None
 
-    def sees(self, connector: str) -> bool:
-        """Whether what belongs to this connector may be shown and touched."""
-        return self.only is None or connector in self.only
+    def sees(self, connector: str, company: str = "") -> bool:
+        """Whether what belongs to this connector, and to this company where that is known, may be shown and touched."""
+        return self.only is None or (
+            self.only.sees(connector, company) if isinstance(self.only, Theirs) else connector in self.only
+        )
 
     @cached_property
     def box(self) -> Box:

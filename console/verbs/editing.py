@@ -101,7 +101,7 @@ def edited_as(here: AtHand, id: int) -> list[int]:
 def _row(here: AtHand, db: Any, id: int, *, lasting: bool = False) -> tuple[Any, Any]:
     """The run and its event; `lasting`: no clean-up takes them away until the end of the transaction."""
     row = runs.get(db, id)
-    if row is None or not here.sees(row.connector):
+    if row is None or not here.sees(row.connector, runs.company(db, id)):
         raise NotThere(f"there is no run {id}. List them: tieback runs list")
     event = replays.take(db, row.event_id) if lasting else events.get(db, row.event_id)
     return row, event

@@ -92,7 +92,8 @@ def record(here: AtHand, connector: str, resource: str, record_id: str) -> Dict:
         raise NotThere(f"nothing is known of {resource} {record_id}.")
     about: Dict = {"connector": connector, "resource": resource, "record": record_id}
     with reading(here.engine) as db:
-        copies = searching.copies(db, connector, resource, record_id, 50)
+        known = searching.copies(db, connector, resource, record_id, 50)
+        copies = [one for one in known if here.sees(connector, one["company_id"])]
         events = searching.events(db, here.only, 100, **about)
         runs = searching.runs(db, here.only, 100, **about)
         effects = [one for run in runs[:50] for one in searching.effects(db, here.only, 50, run_id=run["id"])]

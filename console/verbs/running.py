@@ -48,6 +48,6 @@ def cancel(here: AtHand, id: int, reason: str) -> None:
 
 def _state(here: AtHand, db: Connection, id: int) -> str:
     row = runs.get(db, id)
-    if row is None or not here.sees(row.connector):
+    if row is None or not here.sees(row.connector, runs.company(db, id)):
         raise NotThere(f"there is no run {id}. List them: tieback runs list")
     return str(row.state)

@@ -27,7 +27,7 @@ def settle(here: AtHand, id: int, outcome: str, note: str = "", answer: Any = No
     with writing(here.engine) as db:
         effect = runs.effect(db, id)
         run = runs.get(db, effect.run_id) if effect is not None else None
-        if effect is None or run is None or not here.sees(run.connector):
+        if effect is None or run is None or not here.sees(run.connector, runs.company(db, run.id)):
             raise NotThere(f"there is no effect {id}. List them: tieback effects list --state uncertain")
         if effect.state not in ("intent", "uncertain"):
             raise ConfigError(f"effect {id} is {effect.state} already; only one that is in doubt can be settled.")

@@ -28,7 +28,7 @@ def event(here: AtHand, id: int) -> Dict:
     """The event with the delivery that brought it and the runs it set off. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         found = listings.event(db, id)
-        if found is None or not here.sees(found["connector"]):
+        if found is None or not here.sees(found["connector"], found["company_id"]):
             raise NotThere(f"there is no event {id}. List them: tieback events list")
         found["delivery"] = listings.delivery(db, found["delivery_id"]) if found["delivery_id"] else None
         found["runs"] = listings.runs(db, limit=1000, event_id=id)
@@ -53,7 +53,7 @@ def run(here: AtHand, id: int) -> Dict:
     """The run with event, version, copies, steps, calls and effects. Raises: NotThere when there is none."""
     with reading(here.engine) as db:
         found = listings.run(db, id)
-        if found is None or not here.sees(found["connector"]):
+        if found is None or not here.sees(found["connector"], runs.company(db, id)):
             raise NotThere(f"there is no run {id}. List them: tieback runs list")
         version = definitions.version(db, found["version_id"])
         return {

@@ -44,11 +44,20 @@ def _reasons(db: Connection, here: AtHand) -> Iterator[Reason]:
     if here.only is None:
         for alert in alerts.every(db, state="open", limit=MOST_ALERTS):
             if alert.acked_by is None:
-                yield Reason("warn", alert.message, "/alerts?state=open")
+                yield Reason("warn", alert.message, _page_of(alert))
         for name, error, count in notices.failing(db, 1):
             yield Reason("warn", f"{name} does not take alerts, {count} wait: {error[:200]}", "/alerts?state=open")
         for name, message in board.broken(db):
-            yield Reason("warn", f"{name} does not load: {message.splitlines()[0][:200]}", "/automations")
+            page = "/automations" if "/" in name else f"/automations/{name}"
+            yield Reason("warn", f"{name} does not load: {message.splitlines()[0][:200]}", page)
+
+
+# Where what an alert tells of is seen and mended; everything else is on the page of alerts.
+_PAGES = {"silence": "/automations/", "lag": "/automations/", "validation": "/connectors/", "quota": "/connectors/"}
+
+
+def _page_of(alert: Any) -> str:
+    return _PAGES[alert.kind] + alert.subject if alert.kind in _PAGES else "/alerts?state=open"
 
 
 def _whole(db: Connection) -> Iterator[Reason]:
