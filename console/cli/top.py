@@ -34,18 +34,17 @@ def top(interval: float, once: bool, as_json: bool) -> None:
 
     With --json one object, once.
     """
+    terminal = Console(highlight=False)
     with at_hand() as here:
         if as_json:
             show_json(glancing.glance(here))
-        elif once or not (sys.stdout.isatty() and sys.stdin.isatty()):
-            terminal = Console(highlight=False)
+        elif once or terminal.is_dumb_terminal or not (terminal.is_terminal and sys.stdin.isatty()):
             terminal.print(drawn(glancing.glance(here), terminal.width))
         else:
-            _live(here, interval)
+            _live(here, terminal, interval)
 
 
-def _live(here: AtHand, interval_s: float) -> None:
-    terminal = Console(highlight=False)
+def _live(here: AtHand, terminal: Console, interval_s: float) -> None:
     with _keys() as pressed, Live(console=terminal, screen=True, auto_refresh=False) as live:
         while True:
             live.update(_looked(here, terminal), refresh=True)

@@ -49,11 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Terminal:
     """A process on a pty of its own, and what it has drawn so far."""
 
-    def __init__(self, folder: Path, columns: int, *options: str):
+    def __init__(self, folder: Path, columns: int, *options: str, term: str = "xterm-256color"):
         self._master, self._slave = pty.openpty()
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.before = termios.tcgetattr(self._slave)
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "TIEBACK_SECRET_KEYS": KEY, "TERM": "xterm-256color"}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "TIEBACK_SECRET_KEYS": KEY, "TERM": term}
         env = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "console.cli", "top", *options], cwd=folder, env=env,
@@ -94,8 +94,8 @@ class Terminal:
 def opened(folder: Path) -> Iterator[object]:
     made: list[Terminal] = []
 
-    def open_(columns: int = 120, *options: str) -> Terminal:
-        made.append(Terminal(folder, columns, *options))
+    def open_(columns: int = 120, *options: str, **more: str) -> Terminal:
+        made.append(Terminal(folder, columns, *options, **more))
         return made[-1]
 
     yield open_
@@ -139,6 +139,13 @@ def test_ctrl_c_ends_it_and_the_terminal_is_as_it_was(opened: object) -> None:
     one.ended()
     one.until("\x1b[?1049l")
     assert one.after() == one.before
+
+
+def test_on_a_terminal_that_cannot_be_repainted_it_is_printed_once(opened: object) -> None:
+    one = opened(80, term="dumb")  # type: ignore[operator]
+    one.until("PROCESS")
+    assert one.ended() == 0
+    assert "\x1b[?1049h" not in one.text
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 109, 110, 200])
