@@ -144,6 +144,7 @@ automations.list      GET   /automations                              viewer    
 automations.show      GET   /automations/<name>                       viewer    whole
 automations.pause     POST  /automations/<name>/pause                 operator  whole
 automations.resume    POST  /automations/<name>/resume                operator  whole
+automations.start     POST  /automations/<name>/start                 operator  whole
 automations.hold      POST  /automations/<name>/hold                  operator  whole
 automations.follow    POST  /automations/<name>/follow                operator  whole
 automations.diff      GET   /automations/<name>/diff                  viewer    whole
@@ -223,6 +224,7 @@ api.automation_pause  POST  /api/v1/automations/<name>/pause          operator  
 api.automation_resume POST  /api/v1/automations/<name>/resume         operator  whole
 api.automation        GET   /api/v1/automations/<name>                viewer    whole
 api.automation_diff   GET   /api/v1/automations/<name>/diff           viewer    whole
+api.automation_start  POST  /api/v1/automations/<name>/start          operator  whole
 api.automation_hold   POST  /api/v1/automations/<name>/hold           operator  whole
 api.automation_follow POST  /api/v1/automations/<name>/follow         operator  whole
 api.version           GET   /api/v1/automations/<name>/versions/<version> viewer whole

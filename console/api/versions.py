@@ -13,9 +13,14 @@ from console.api.answering import asked, given, whole, wish
 from console.api.described import Automation, Described, Done, Given, Nothing, Wish
 from console.faults import Fault
 from console.pages.parts import here
-from console.verbs import ruling, versioning
+from console.verbs import ruling, starting, versioning
 
 Why = Annotated[str, Field(min_length=1, max_length=500, description="Why, for whoever finds it so.")]
+
+
+class StartRun(Wish):
+    record: Annotated[str, Field(max_length=64, description="The record's id, when its manual trigger names a resource.")] = ""
+    project: Annotated[str, Field(max_length=64, description="Its project, when no copy of it tells.")] = ""
 
 
 class HoldVersion(Wish):
@@ -64,6 +69,7 @@ DESCRIBED: Mapping[str, Described] = {
     "api.automation": Described("One automation with its versions, cost in calls and what it expects", OneAutomation),
     "api.automation_diff": Described("What two of its versions differ in", VersionDiff, query={
         "from": "A version, or the beginning of its hash.", "to": "Another one; left out: what is in force."}),
+    "api.automation_start": Described("Start it by hand, when it has a manual trigger", Done, takes=StartRun),
     "api.automation_hold": Described("Let what its file says from now on wait", Done, takes=HoldVersion),
     "api.automation_follow": Described("Let its file say again what is in force", Done, takes=Nothing),
     "api.version": Described("One version with its text", Version),
@@ -83,6 +89,11 @@ def diff(name: str) -> Response:
     if "from" not in filters:
         raise Fault("unfit", fields=[{"field": "from", "message": "say which version to begin with"}])
     return given(versioning.difference(here(), name, filters["from"], filters.get("to", versioning.IN_FORCE)))
+
+
+def start(name: str) -> Response:
+    wanted = wish(StartRun)
+    return given({"done": True, "run": starting.start(here(), name, wanted.record or None, wanted.project or None)})
 
 
 def hold(name: str) -> Response:
@@ -113,6 +124,7 @@ def backtest(name: str, version: str) -> Response:
 
 
 VIEWS: dict[str, Callable[..., Response]] = {
-    "api.automation": automation, "api.automation_diff": diff, "api.automation_hold": hold, "api.automation_follow": follow,
-    "api.version": version, "api.version_tests": tests, "api.version_activate": activate, "api.version_backtest": backtest,
+    "api.automation": automation, "api.automation_diff": diff, "api.automation_start": start, "api.automation_hold": hold,
+    "api.automation_follow": follow, "api.version": version, "api.version_tests": tests, "api.version_activate": activate,
+    "api.version_backtest": backtest,
 }  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import render_template
+from flask import redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import asked, done, field, here, pause_s, refused
-from console.verbs import looking, ruling, switching, versioning
+from console.pages.parts import asked, done, field, here, pause_s, refused, say
+from console.verbs import looking, ruling, starting, switching, versioning
 from console.verbs.at_hand import NotThere
 
 PAGE_RUNS = 10
@@ -54,6 +54,16 @@ def diff(name: str) -> str:
     before, after = asked("from"), asked("to")
     apart = versioning.difference(here(), name, before, after) if before and after else None
     return render_template("automations/diff.html", name=name, versions=versions, apart=apart)
+
+
+def start(name: str) -> BaseResponse:
+    page = f"/automations/{name}"
+    try:
+        id = starting.start(here(), name, field("record", 64) or None, field("project", 64) or None)
+    except ConfigError as error:
+        return refused(page, error)
+    say(f"Run {id} is due.")
+    return redirect(f"/runs/{id}", 303)
 
 
 def hold(name: str) -> BaseResponse:
@@ -114,5 +124,5 @@ def resume(name: str) -> BaseResponse:
 VIEWS = {
     "automations.list": list_, "automations.show": show, "automations.pause": pause, "automations.resume": resume,
     "automations.version": version, "automations.diff": diff, "automations.hold": hold, "automations.follow": follow,
-    "automations.activate": activate, "automations.backtest": backtest,
+    "automations.activate": activate, "automations.start": start, "automations.backtest": backtest,
 }  # fmt: skip

@@ -122,7 +122,19 @@ def about(here: AtHand, name: str) -> Dict:
             "offered": row.offered_hash,
             "cost": costs.of_automation(db, name),
             "expect": _expected(db, row),
+            "manual": _manual(row),
         }
+
+
+def _manual(row: Any) -> str | None:
+    """What its manual trigger is about: a resource, "" for nothing; None when it has none."""
+    if not row.source:
+        return None
+    try:
+        triggers = definition.reload(row.source, row.file).triggers
+    except ConfigError:
+        return None
+    return next((one.resource for one in triggers if one.kind == "manual"), None)
 
 
 def _expected(db: Any, row: Any) -> Dict | None:

@@ -201,3 +201,18 @@ def test_the_commands_do_the_same(console: Served, write: Write, monkeypatch: py
     assert "is in force, as its file says" in said("rules", "follow", "one")
     assert "What its file says waits" in said("rules", "activate", "one", first[:8], "--reason", "2 posts nonsense")
     assert main(["rules", "activate", "one", "zzzz", "--reason", "x"]) != 0
+
+
+def test_an_automation_is_started_by_hand_on_its_page_and_in_the_api(console: Served, write: Write) -> None:
+    write(1)
+    console.person("ana", "admin")
+    ana = Visitor(console.url)
+    ana.sign_in("ana")
+    page = ana.get("/automations/one")
+    assert "Start it by hand" in page.text
+    begun = ana.post("/automations/one/start", {"form_token": page.token})
+    assert (begun.status, begun.location) == (303, "/runs/1")
+    client = Client(console, "operate")
+    assert json.loads(client.post("/api/v1/automations/one/start", {}).text)["run"] == 2
+    refused = client.post("/api/v1/automations/one/start", {"record": "7"})
+    assert (refused.status, client.post("/api/v1/automations/none/start", {}).status) == (422, 422)
