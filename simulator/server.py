@@ -78,6 +78,21 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class _Heard:
+    """A connection's reading end that remembers whether a line was wanted and none came any more."""
+
+    def __init__(self, file: Any):
+        self._file, self.ended = file, False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._file.readline(limit)
+        self.ended = self.ended or not line
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _Bridge(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
@@ -91,9 +106,15 @@ class _Bridge(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: `GET /_sim/calls` tells what was called."""
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile: Any = _Heard(self.rfile)
+
     def answer(self) -> None:
+        """A request that ended before it was whole is nobody's wish, and nobody waits for its answer."""
         body = self._body()
-        if body is None:
+        if body is None or self.rfile.ended:
+            self.close_connection = True
             return
         status: list[Any] = []
 
@@ -118,7 +139,8 @@ class _Bridge(BaseHTTPRequestHandler):
             self.send_error(400)
             self.close_connection = True
             return None
-        return self.rfile.read(int(length))
+        body: bytes = self.rfile.read(int(length))
+        return body if len(body) == int(length) else None
 
     def _chunked(self) -> bytes:
         parts: list[bytes] = []

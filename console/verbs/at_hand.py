@@ -103,10 +103,10 @@ def current(engine: Engine, settings: Settings) -> str:
     from store import migrate
 
     try:
-        seen = migrate.current(engine)
+        seen, fits = migrate.current(engine), migrate.serves(engine)
     except DBAPIError as error:
         raise ConfigError(explain(error, settings)) from None
-    if seen != migrate.head():
+    if seen is None or not fits:
         where = without_password(settings.database_url)
         raise ConfigError(
             f"the database {where} is at revision {seen or 'none'}, this Tieback needs {migrate.head()}. Run: tieback db upgrade"

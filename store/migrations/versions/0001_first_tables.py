@@ -7,6 +7,7 @@ from store.types import Bytes, Instant, Json, Key
 
 revision = "0001"
 down_revision = None
+expands = False
 
 
 def upgrade() -> None:

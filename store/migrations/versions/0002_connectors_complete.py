@@ -7,6 +7,7 @@ from store.types import Instant, Json, Key
 
 revision = "0002"
 down_revision = "0001"
+expands = False
 
 
 def upgrade() -> None:

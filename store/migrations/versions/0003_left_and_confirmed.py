@@ -7,6 +7,7 @@ from store.types import Json
 
 revision = "0003"
 down_revision = "0002"
+expands = True
 
 
 def upgrade() -> None:

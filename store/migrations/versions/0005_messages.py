@@ -7,6 +7,7 @@ from store.types import Instant, Json, Key
 
 revision = "0005"
 down_revision = "0004"
+expands = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from store.types import Instant, Json, Key
 
 revision = "0006"
 down_revision = "0005"
+expands = False
 
 
 def upgrade() -> None:

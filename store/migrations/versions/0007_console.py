@@ -7,6 +7,7 @@ from store.types import Instant, Json, Key
 
 revision = "0007"
 down_revision = "0006"
+expands = True
 
 
 def upgrade() -> None:

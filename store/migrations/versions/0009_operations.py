@@ -9,6 +9,7 @@ from store.types import Instant, Json, Key
 
 revision = "0009"
 down_revision = "0011"
+expands = True
 
 
 def upgrade() -> None:

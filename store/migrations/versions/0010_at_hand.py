@@ -7,6 +7,7 @@ from store.types import Instant, Json, Key
 
 revision = "0010"
 down_revision = "0009"
+expands = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from store.types import Instant, Key
 
 revision = "0011"
 down_revision = "0008"
+expands = False
 
 
 def upgrade() -> None:

@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.indexes import build
 from store.types import Instant, Key
 
 revision = "0012"
 down_revision = "0013"
+expands = True
 
 
 def upgrade() -> None:
@@ -17,13 +19,9 @@ def upgrade() -> None:
     db = op.get_bind()
     for id, key in list(db.execute(sa.select(events.c.id, events.c.event_key).where(events.c.event_key.like("replay:%")))):
         db.execute(sa.update(events).where(events.c.id == id).values(replays=int(key.split(":")[1])))
-    _index("ix_tieback_events_unpurged", "tieback_events", "id", "purged_at IS NULL")
-    _index("ix_tieback_events_replays", "tieback_events", "replays", "replays IS NOT NULL")
-    _index("ix_tieback_records_event", "tieback_records", "event_id", "event_id IS NOT NULL")
-    _index("ix_tieback_runs_before", "tieback_runs", "before_id", "before_id IS NOT NULL")
-    _index("ix_tieback_runs_after", "tieback_runs", "after_id", "after_id IS NOT NULL")
-    op.create_index("ix_tieback_fetches_event_id", "tieback_fetches", ["event_id"])
-
-
-def _index(name: str, table: str, column: str, where: str) -> None:
-    op.create_index(name, table, [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    build("ix_tieback_events_unpurged", "tieback_events", ["id"], "purged_at IS NULL")
+    build("ix_tieback_events_replays", "tieback_events", ["replays"], "replays IS NOT NULL")
+    build("ix_tieback_records_event", "tieback_records", ["event_id"], "event_id IS NOT NULL")
+    build("ix_tieback_runs_before", "tieback_runs", ["before_id"], "before_id IS NOT NULL")
+    build("ix_tieback_runs_after", "tieback_runs", ["after_id"], "after_id IS NOT NULL")
+    build("ix_tieback_fetches_event_id", "tieback_fetches", ["event_id"])

@@ -8,6 +8,7 @@ from store.types import Instant, Json, Key
 
 revision = "0013"
 down_revision = "0015"
+expands = True
 
 AT_ONCE = 5000
 

@@ -7,6 +7,7 @@ from store.types import Instant
 
 revision = "0015"
 down_revision = "0010"
+expands = False
 
 
 def upgrade() -> None:

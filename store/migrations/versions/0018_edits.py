@@ -7,6 +7,7 @@ from store.types import Key
 
 revision = "0018"
 down_revision = "0012"
+expands = True
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ from alembic import op
 
 revision = "0019"
 down_revision = "0016"
+expands = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from store.types import Json
 
 revision = "0020"
 down_revision = "0019"
+expands = True
 
 
 def upgrade() -> None:
