@@ -59,10 +59,10 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sqlite = f"sqlite:///{folder}/tieback.db"
-        contestants = [_granian(stack, options), _start(stack, "noop", sqlite, "no-op view, our server", options)]
-        contestants.append(_start(stack, "door", sqlite, "door on SQLite", options))
+        contestants = [_granian(stack, options), start(stack, "noop", sqlite, "no-op view, our server", options.processes)]
+        contestants.append(start(stack, "door", sqlite, "door on SQLite", options.processes))
         if options.database:
-            contestants.append(_start(stack, "door", options.database, "door on PostgreSQL", options))
+            contestants.append(start(stack, "door", options.database, "door on PostgreSQL", options.processes))
         if left_out := peers.install("node-red", "node-red"):
             print(left_out)
         else:
@@ -74,10 +74,11 @@ def main() -> int:
     return 0
 
 
-def _run(stack: contextlib.ExitStack, command: list[str], **how: Any) -> None:
+def run_along(stack: contextlib.ExitStack, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """A process that ends with the stack."""
     process = stack.enter_context(subprocess.Popen(command, **how))
     stack.callback(process.terminate)
+    return process
 
 
 def _options() -> argparse.Namespace:
@@ -100,20 +101,21 @@ def _granian(stack: contextlib.ExitStack, options: argparse.Namespace) -> Contes
         "--workers", str(options.processes), "--blocking-threads", "16", "--backpressure", "256", "--log-level", "critical",
         "--factory", "bench.accept:noop",
     ]  # fmt: skip
-    _run(stack, command, cwd=Path(__file__).parent.parent)
+    run_along(stack, command, cwd=Path(__file__).parent.parent)
     wait_until(lambda: answers(port), 30, "Granian")
     return Contestant("no-op view, Granian", port, "k" * 43)
 
 
-def _start(stack: contextlib.ExitStack, kind: str, database: str, name: str, options: argparse.Namespace) -> Contestant:
+def start(stack: contextlib.ExitStack, kind: str, database: str, name: str, processes: int = 1) -> Contestant:
+    """The no-op view or the door, on one socket, until the stack ends."""
     given = settings.load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": KEYS}, Path.cwd())
     key = _hook(given) if kind == "door" else "k" * 43
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = listener.getsockname()[1]
         command = [sys.executable, "-m", "bench.accept", "--serve", kind, "--database", database, "--fd", str(listener.fileno())]
         fds = (listener.fileno(),)
-        for _ in range(options.processes):
-            _run(stack, command, pass_fds=fds)
+        for _ in range(processes):
+            run_along(stack, command, pass_fds=fds)
     return Contestant(name, port, key)
 
 

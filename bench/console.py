@@ -10,21 +10,20 @@ which also does the runs, while a door process takes deliveries; what the door d
 from __future__ import annotations
 
 import argparse
-import base64
+import contextlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import text
 
+from bench import accept
 from bench import load as door
-from bench.accept import deliveries_of
 from config.settings import Settings, load
 from console.verbs import failing, looking, operating, overviewing, showing, standing
 from console.verbs.at_hand import AtHand
@@ -82,8 +81,7 @@ def main() -> int:
 
 
 def _settings(database: str) -> Settings:
-    key = base64.urlsafe_b64encode(b"k" * 32).decode()  # as the door of `bench.accept` has it
-    return load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": key, "TIEBACK_LOG_LEVEL": "ERROR"}, Path.cwd())
+    return load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": accept.KEYS, "TIEBACK_LOG_LEVEL": "ERROR"}, Path.cwd())
 
 
 def _fill(here: AtHand, runs: int) -> None:
@@ -136,26 +134,27 @@ def _timed(ask: Callable[[], object]) -> float:
 
 
 def _bulk(here: AtHand, database: str, seconds: float) -> None:
-    with _child("bench.accept", "--serve", "door", "--database", database) as serving:
-        assert serving.stdout is not None
-        port, key = serving.stdout.readline().split()
-        with _child("bench.console", "--work", "--database", database) as working:
-            assert working.stdout is not None
-            working.stdout.readline()
-            _told("the door, worker idle", [_round(int(port), key, seconds) for _ in range(2)][1:])
-            id, began = operating.start(here, "retry", {"where": {"automation": "rule-0"}}), time.perf_counter()
-            rounds = []
-            while (found := operating.shown(here, id))["state"] not in operating.RESTS:
-                rounds.append(_round(int(port), key, seconds))
-            took = time.perf_counter() - began
-            _told("the door while runs are retried", rounds)
-            print(f"bulk retry: {found['done']} of {found['total']} runs due again, {found['state']}, within {took:.0f} s")
-            _told("the door while they are done", [_round(int(port), key, seconds) for _ in range(2)])
-            print(f"its runs after that: {operating.shown(here, id)['outcomes']}")
+    with contextlib.ExitStack() as stack:
+        served = accept.start(stack, "door", database, "door")
+        command = [sys.executable, "-m", "bench.console", "--work", "--database", database]
+        working = accept.run_along(stack, command, stdout=subprocess.PIPE)
+        assert working.stdout is not None
+        working.stdout.readline()
+        _told("the door, worker idle", [_round(served, seconds) for _ in range(2)][1:])
+        id, began = operating.start(here, "retry", {"where": {"automation": "rule-0"}}), time.perf_counter()
+        rounds = []
+        while (found := operating.shown(here, id))["state"] not in operating.RESTS:
+            rounds.append(_round(served, seconds))
+        took = time.perf_counter() - began
+        _told("the door while runs are retried", rounds)
+        print(f"bulk retry: {found['done']} of {found['total']} runs due again, {found['state']}, within {took:.0f} s")
+        _told("the door while they are done", [_round(served, seconds) for _ in range(2)])
+        print(f"its newest runs after that: {operating.shown(here, id)['outcomes']}")
 
 
-def _round(port: int, key: str, seconds: float) -> door.Result:
-    return door.run(port, deliveries_of(key, str(time.time_ns())), connections=CONNECTIONS, seconds=seconds)
+def _round(served: accept.Contestant, seconds: float) -> door.Result:
+    make = accept.deliveries_of(served.key, str(time.time_ns()))
+    return door.run(served.port, make, connections=CONNECTIONS, seconds=seconds)
 
 
 def _told(name: str, rounds: list[door.Result]) -> None:
@@ -163,16 +162,6 @@ def _told(name: str, rounds: list[door.Result]) -> None:
         p50, rate = (statistics.median(getattr(one, field) for one in rounds) for field in ("p50_ms", "rate"))
         worst, wrong = max(one.p99_ms for one in rounds), sum(one.wrong for one in rounds)
         print(f"{name:34} p50 {p50:6.1f} ms   worst p99 {worst:6.1f} ms   {rate:6.0f} per s   {wrong} wrong")
-
-
-@contextmanager
-def _child(module: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-m", module, *words], stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
 
 
 def _work(settings: Settings) -> None:

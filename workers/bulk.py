@@ -23,6 +23,7 @@ from workers.desk import Desk
 
 CHUNK = 100
 SLICE_S = 5.0
+REST_S = 0.05  # between two chunks the door and the other work have the database and the processor
 LOOK_AGAIN_S = 1.0
 LANE = "backfill"  # so that many old runs do not stand before what comes in now
 MOMENTS = ("since", "until", "ended_since")
@@ -51,6 +52,8 @@ def work(desk: Desk, held: Held) -> None:
         desk.keeper.still_mine(held)
         wait_s = _chunk(desk, held)
         failpoints.hit("operation.after_commit")
+        if wait_s == 0.0:
+            time.sleep(REST_S)
     if wait_s is None:
         return
     _let_go(desk, held, wait_s)
