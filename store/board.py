@@ -51,7 +51,8 @@ def of(column: Any, only: Only) -> list[Any]:
     if hasattr(table, "company_id"):
         found.append(table.company_id.in_(companies))
     elif table is Run:
-        found.append(exists(select(Event.id).where(Event.id == Run.event_id, Event.company_id.in_(companies))))
+        theirs = select(Event.id).where(Event.id == Run.event_id, Event.company_id.in_(companies))
+        found.append(exists(theirs.correlate(Run)))  # also where the query around it has the event already
     return found
 
 
