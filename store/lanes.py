@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, null, or_, select
 from sqlalchemy.orm import aliased
 
 from store.models import Fetch, Import, Limit, Pause, Run
@@ -42,14 +42,24 @@ def _busy(lane: Any) -> Any:
     return counted[0] + counted[1]
 
 
-def one_by_one(db: Connection, work: Any, id: int) -> None:
-    """Until the end of the transaction nobody else takes work of a lane that has a limit: two could both see the last place.
+def limit_of(work: Any) -> Any:
+    """The limit of a row's lane, or null, as a column beside it; reads have none."""
+    if work not in (Run, Import):
+        return null().label("most")
+    return select(Limit.most).where(Limit.lane == work.lane).correlate(work).scalar_subquery().label("most")
 
-    SQLite has one writer anyway.
+
+def too_many(db: Connection, work: Any, id: int) -> bool:
+    """Whether the row that this transaction has just taken is one more than its lane may work on.
+
+    Two workers may both have seen the last place: each asks after its own claim, one behind the other, and the second sees
+    what the first has committed. SQLite has one writer anyway.
     """
-    if db.dialect.name == "postgresql" and work in (Run, Import):
-        lane = select(work.lane).where(work.id == id).scalar_subquery()
-        db.execute(select(Limit.lane).where(Limit.lane == lane).with_for_update())
+    if db.dialect.name != "postgresql":
+        return False
+    mine = select(work.lane).where(work.id == id, *([~Run.through] if work is Run else [])).scalar_subquery()
+    row = db.execute(select(Limit.lane, Limit.most).where(Limit.lane == mine).with_for_update()).first()
+    return row is not None and (db.scalar(select(_busy(row.lane))) or 0) > row.most
 
 
 def next_in_line(db: Connection, work: Any, lane: str) -> list[int]:

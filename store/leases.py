@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text,
 
 from config.errors import LostLease
 from store import cause_names
-from store.lanes import lane_is_open, one_by_one
+from store.lanes import lane_is_open, limit_of, too_many
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.types import now
 
@@ -36,7 +36,6 @@ class Held:
 
 def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnElement[bool]) -> Held | None:
     """Take a due row; None when it is not due, is held, or is finished (then there is nothing to do)."""
-    one_by_one(db, work, id)
     taken = claim_many(db, work, [id], holder, work.run_after <= now(), *conditions)
     return taken[0] if taken else None
 
@@ -49,9 +48,19 @@ def claim_many(db: Connection, work: Work, ids: list[int], holder: str, *conditi
         .values(
             state="running", fence=work.fence + 1, attempt=work.attempt + 1, holder=holder, lease_until=now(LEASE_S), rung_at=None
         )
-        .returning(work.id, work.fence, work.attempt)
+        .returning(work.id, work.fence, work.attempt, limit_of(work))
     )
-    return [Held(work, row.id, row.fence, row.attempt) for row in sorted(rows, key=lambda row: row.id)]
+    taken = [(Held(work, row.id, row.fence, row.attempt), row.most) for row in sorted(rows, key=lambda row: row.id)]
+    return [one for one, most in taken if most is None or not _given_up(db, one)]
+
+
+def _given_up(db: Connection, held: Held) -> bool:
+    """Leave a row due as it was when its lane has no place left for it."""
+    if not too_many(db, held.work, held.id):
+        return False
+    as_it_was = {"state": "waiting", "attempt": held.attempt - 1, "holder": None, "lease_until": None}
+    _held(db, held, as_it_was)
+    return True
 
 
 def renew(db: Connection, held: Held, *, patient: bool = True) -> None:
