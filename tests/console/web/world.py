@@ -45,6 +45,7 @@ from store.types import now
 
 COMPANY, OTHER = "598134000001001", "598134000009009"
 PROJECT = "598134000002001"
+HOURS_AGO = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)).isoformat()
 RULES = {
     "rfi-to-database": ("RFIs", "Keep every RFI in the database"),
     "submittal-message": ("Submittals", "Tell the trade when a submittal is approved"),
@@ -118,7 +119,7 @@ def _connectors(db: Connection, box: Box, word: Word) -> None:
                 "mend": "" if name != "north" else word("Let an administrator add the app to the projects."),
             },
         ]
-        connectors.set_verdict(db, name, {"ok": name != "north", "at": "2026-03-01T08:00:00Z", "checks": checks})
+        connectors.set_verdict(db, name, {"ok": name != "north", "at": HOURS_AGO, "checks": checks})
         if state == "paused":
             connectors.set_state(db, name, state, word("waiting for the new sandbox"))
         projects.seen(db, name, {PROJECT: word("North Tower"), "598134000002002": word("Parking Garage")})
@@ -133,7 +134,7 @@ def _automations(db: Connection, word: Word) -> dict[str, int]:
         definitions.activate(db, name, f"automations/{name}.yaml", head + _does(word, "1"))
     standing = {one.name: one for one in definitions.active(db)}["rfi-to-database"]
     later = definitions.keep_version(db, "rfi-to-database", standing.file, standing.source.replace("n: 1", "n: 2"))
-    held = {"by": "user:ana", "reason": word("until the ERP has moved"), "at": "2026-03-01T08:00:00+00:00"}
+    held = {"by": "user:ana", "reason": word("until the ERP has moved"), "at": HOURS_AGO}
     definitions.choose(db, "rfi-to-database", standing.version_id, held, later)
     definitions.note_broken(
         db, "daily-log-report", word("automations/daily-log-report.yaml:7:5 error TB101: 'titel' is no field.")
@@ -238,7 +239,8 @@ def _run(
     if state in ("failed", "parked"):
         kind, message = ERRORS[number % 3]
         error = {"step": "do/1", "kind": kind, "message": word(message.replace("{n}", str(number)))}
-    ended = now(-dice.uniform(60, 86_000)) if state not in ("waiting", "running") else None
+    ago = dice.uniform(60, 86_000)
+    ended = now(-ago) if state not in ("waiting", "running") else None
     db.execute(
         update(Run)
         .where(Run.id == run_id)
@@ -248,7 +250,8 @@ def _run(
             cause=causes.of(state, None, error),
             reason=word("unchanged since run 3") if state in ("skipped", "cancelled") else None,
             attempt=1 + number % 3,
-            started_at=now(-90_000),
+            created_at=now(-ago - 3.4),
+            started_at=now(-ago - 3.1),
             finished_at=ended,
             lines=[
                 {
@@ -274,7 +277,7 @@ def _run(
                 "inputs": {"table": "rfis", "title": word("Slab edge")},
                 "output": None if bad else {"rows": 1, "said": word("done")},
                 "error": error if bad else None,
-                "finished_at": now(-90_000 + step),
+                "finished_at": now(-ago - 2.9 + step),
             },
         )
     uncertain = state == "parked"
