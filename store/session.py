@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from config.errors import ConfigError
 from config.logs import about
 from config.settings import Settings
+from store.disks import refuse_network
 from store.types import storable_json
 
 log = logging.getLogger("tieback.store")
@@ -101,6 +102,7 @@ def _sqlite(path: str) -> Engine:
         raise ConfigError(
             f"the folder of the database {path} cannot be made ({error.strerror}). Check TIEBACK_DATABASE_URL."
         ) from error
+    refuse_network(Path(path))
     engine = create_engine(
         f"sqlite:///{path}",
         pool_size=64,

@@ -76,13 +76,13 @@ def _broker(url: str, middleware: list[dramatiq.Middleware]) -> dramatiq.Broker:
 
 
 def ping(broker: dramatiq.Broker) -> str | None:
-    """Why the broker does not answer, in one phrase; None when it does."""
+    """Why the broker takes nothing, in one phrase; None when it does. A Redis that is full, or a replica now, still answers."""
     probe: Any = broker
     try:
         if isinstance(broker, StubBroker):
             return None
         if hasattr(probe, "client"):
-            probe.client.ping()
+            probe.client.set("tieback:ping", "", px=60_000)
             return None
         del probe.connection  # a thread keeps its connection, dead or alive: only a new one tells
         _ = probe.connection

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 
 from console.demo.children import Child
 from console.demo.play import whole
@@ -108,6 +109,41 @@ def test_a_dead_broker_does_not_stop_the_work(fresh_database: str, broker: Serve
         one.change(20, fields={"subject": "when it was back"})
         found = eventually(lambda: set(subjects(fresh_database).values()), {"while it was dead", "when it was back"}, 60)
         assert "when it was back" in found, one.log()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),  # after a failover it answers READONLY
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),  # full: OOM
+    ],
+    ids=["a replica now", "out of memory"],
+)
+def test_a_redis_that_refuses_every_write_does_not_stop_the_work(
+    fresh_database: str, redis_server: Server, tmp_path: Path, begins: tuple[str, ...], ends: tuple[str, ...]
+) -> None:
+    with (
+        redis.Redis.from_url(redis_server.url) as client,
+        tree(tmp_path, env=env(fresh_database, redis_server), keep=KEEP_RFIS) as one,
+    ):
+        started(one)
+        one.cli("hooks", "apply", "acme")
+        client.config_set("maxmemory-policy", "noeviction")
+        # Given a Redis that answers, and takes nothing
+        client.execute_command(*begins)
+        try:
+            ids = one.change(20, fields={"subject": "while it refused"})
+            # Then the door takes what comes, and the work goes on from the database
+            expected = dict.fromkeys(ids, "while it refused")
+            assert eventually(lambda: subjects(fresh_database), expected, 60) == expected, one.log()
+        finally:
+            client.execute_command(*ends)
+        # And by its rings again when it writes again
+        ids = one.change(20, fields={"subject": "when it wrote again"})
+        found = eventually(
+            lambda: {id: subjects(fresh_database).get(id) for id in ids}, dict.fromkeys(ids, "when it wrote again"), 60
+        )
+        assert set(found.values()) == {"when it wrote again"}, one.log()
 
 
 def states(one: Tree) -> Any:

@@ -27,12 +27,12 @@ WEIGHTS: dict[str, dict[str, int]] = {
     },
     "redis": {
         "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
-        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 2, "term:worker": 2, "broker:kill": 2,
+        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 2,
         "broker:flush": 2, "broker:freeze": 1, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
     "rabbitmq": {
         "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
-        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 2, "term:worker": 2, "broker:kill": 1,
+        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 1,
         "broker:flush": 2, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
 }  # fmt: skip
