@@ -99,7 +99,7 @@ def test_since_is_a_day_and_not_in_the_future(run: Run, far: Any) -> None:
 
 
 def test_a_paused_connector_is_not_asked_when_it_is_named(run: Run, far: Any) -> None:
-    assert run("connector", "pause", "acme").code == 0
+    assert run("connector", "pause", "acme", "--reason", "moving").code == 0
     said = run("deliveries", "repair", "acme")
     assert said.code == 2
     assert "tieback connector resume acme" in said.sentence()
