@@ -7,7 +7,7 @@ from store.cause_names import of
 from store.types import Instant, Json, Key
 
 revision = "0013"
-down_revision = "0015"
+down_revision = "0012"
 expands = True
 
 AT_ONCE = 5000

@@ -5,8 +5,8 @@ from alembic import op
 
 from store.types import Json
 
-revision = "0020"
-down_revision = "0019"
+revision = "0018"
+down_revision = "0017"
 expands = True
 
 

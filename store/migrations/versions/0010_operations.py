@@ -7,8 +7,8 @@ from alembic import op
 
 from store.types import Instant, Json, Key
 
-revision = "0009"
-down_revision = "0011"
+revision = "0010"
+down_revision = "0009"
 expands = True
 
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from store.types import Instant
 
-revision = "0015"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 expands = False
 
 

@@ -6,7 +6,7 @@ from alembic import op
 from store.migrations.indexes import build
 from store.types import Instant, Key
 
-revision = "0012"
+revision = "0014"
 down_revision = "0013"
 expands = True
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from store.types import Key
 
-revision = "0018"
-down_revision = "0012"
+revision = "0015"
+down_revision = "0014"
 expands = True
 
 

@@ -5,7 +5,7 @@ from alembic import op
 
 from store.types import Instant, Key
 
-revision = "0011"
+revision = "0009"
 down_revision = "0008"
 expands = False
 
