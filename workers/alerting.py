@@ -34,9 +34,10 @@ MANY, MANY_GROUP_S = 8, 600.0
 
 def look(desk: Desk, _subject: str) -> None:
     """The timer's work: notice, and decide who is told what."""
+    spent = list(noticing.quota(desk))
     with reading(desk.engine) as db:  # whoever counts much must not keep the door from writing
         plan = plan_of(db)
-        found = noticing.look(db, desk, plan)
+        found = noticing.look(db, desk, plan) | {"quota": spent}
     keep(desk, plan, found)
 
 

@@ -60,7 +60,7 @@ def note(db: Connection, plan: Plan, kind: str, troubles: Iterable[Trouble]) -> 
 
 
 def look(db: Connection, desk: Desk, plan: Plan) -> dict[str, list[Trouble]]:
-    """What is wrong now, by kind: all but silence and lag, which `workers.expecting` looks for. Changes nothing."""
+    """What is wrong now, by kind: all but `quota`, and silence and lag, which `workers.expecting` looks for. Changes nothing."""
     return {kind: list(seen(db, desk, plan)) for kind, seen in SEEN.items()}
 
 
@@ -89,7 +89,8 @@ def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _quota(db: Connection, desk: Desk, _plan: Plan) -> Iterator[Trouble]:
+def quota(desk: Desk) -> Iterator[Trouble]:
+    """Apart from the others: each connector's is read in a transaction of its own, which may not begin within another one."""
     for name in desk.loaded.connectors():
         state, moment = desk.loaded.quota.state(name)
         state = current(state, moment)
@@ -185,6 +186,6 @@ def _destination(db: Connection, _desk: Desk, _plan: Plan) -> Iterator[Trouble]:
 
 Seen = Callable[[Connection, Desk, Plan], Iterator[Trouble]]
 SEEN: dict[str, Seen] = {
-    "failures": _failures, "quota": _quota, "validation": _validation, "hooks": _hooks, "workers": _workers, "disk": _disk,
+    "failures": _failures, "validation": _validation, "hooks": _hooks, "workers": _workers, "disk": _disk,
     "queue": _queue, "effects": _effects, "site": _site, "destination": _destination,
 }  # fmt: skip

@@ -83,13 +83,13 @@ def test_the_runbook_of_the_rule_stands_with_its_failures(keeping: Rig) -> None:
 
 
 def test_few_calls_left_are_a_trouble(keeping: Rig) -> None:
-    assert seen(keeping, "quota") == []
+    assert list(noticing.quota(keeping.desk)) == []
 
     def spend(state: Any, moment: float) -> tuple[Any, None]:
         return replace(state, hour=replace(state.hour, limit=100, used=98, until=moment + 1000)), None
 
     keeping.desk.loaded.quota.shared.change("acme", spend)
-    (trouble,) = seen(keeping, "quota")
+    (trouble,) = noticing.quota(keeping.desk)
     assert trouble.message == "acme: 2 of 100 calls of the hour are left"
 
 

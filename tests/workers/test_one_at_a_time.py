@@ -16,7 +16,7 @@ from config.settings import Settings
 from simulator.app import serve
 from tests.workers.rig import Rig, payload, rig, write_site
 from tests.workers.test_path import KEEP_RFIS, TELL_ERP, change
-from workers import sorting
+from workers import alerting, sorting
 
 GATHER = KEEP_RFIS.replace("keep-rfis", "gather-rfis").replace(
     "    do:\n", "    flow:\n      coalesce: {key: event.resource_id, quiet: 1s}\n    do:\n", 1
@@ -77,3 +77,13 @@ def test_no_piece_of_work_opens_a_second_transaction_while_it_reads(engine: Engi
         # Then nobody read and began something else meanwhile
         assert watch.nested == []
         assert {run["state"] for run in one.runs()} <= {"ok", "skipped"}
+
+
+def test_who_looks_for_troubles_reads_no_quota_in_the_middle_of_another_look(
+    engine: Engine, settings: Settings, simulator: Any
+) -> None:
+    """A writer came between the two, and with SQLite everything stood still for half a minute."""
+    with rig(engine, settings, simulator, **RULES) as one:
+        watch = Watch(engine)
+        alerting.look(one.desk, "site")
+        assert watch.nested == []
