@@ -20,8 +20,8 @@ Edits = Mapping[str, Any]
 
 
 def edits_of(event: Any) -> Edits | None:
-    """None for the event of a run like any other."""
-    found: Edits | None = ((event.body or {}).get("replay") or {}).get("edits")
+    """None for the event of a run like any other, and for a digest, which has no event."""
+    found: Edits | None = None if event is None else ((event.body or {}).get("replay") or {}).get("edits")
     return found
 
 
