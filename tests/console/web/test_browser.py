@@ -195,7 +195,7 @@ def test_an_uncertain_effect_is_settled(browser: Browser, own: tuple[Served, Eng
         expect(looked.page.get_by_role("status")).to_contain_text("is settled")
 
 
-def test_a_cause_is_acknowledged_and_its_newest_run_tried_again(
+def test_a_cause_is_acknowledged_and_its_runs_are_asked_to_be_tried_again(
     browser: Browser, own: tuple[Served, Engine, dict[str, Any]]
 ) -> None:
     console, _, _ = own
@@ -205,8 +205,10 @@ def test_a_cause_is_acknowledged_and_its_newest_run_tried_again(
         page.get_by_role("region", name="http_429").get_by_placeholder("Note").fill("Procore knows")
         page.get_by_role("region", name="http_429").get_by_role("button", name="Acknowledge").click()
         expect(page.get_by_role("region", name="http_429")).to_contain_text("acknowledged by user:ana")
-        page.get_by_role("region", name="http_429").get_by_role("button", name="Retry the newest one").click()
-        expect(page.get_by_role("status")).to_contain_text("1 run due again")
+        page.get_by_role("region", name="http_429").get_by_role("link", name="Retry these 5…").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Retry 5 runs?")
+        page.get_by_role("button", name="Retry 5 runs").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("waiting")
 
 
 def test_whose_session_has_ended_comes_back_to_the_page_and_to_what_was_typed(
