@@ -3,8 +3,7 @@
     python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
 
 The view stands on Granian, the fastest server tried, and once more on the door's own server; Node-RED's webhook stands
-beside them where npm can install it. Each contestant of ours has as many
-processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
+beside them where npm can install it. Each contestant of ours has as many processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
 taken within a round, against the view on Granian. Compare nothing across machines.
 """
 
@@ -184,7 +183,7 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
         ratio = statistics.median(result.rate / base.rate for result, base in zip(one.results, noop.results, strict=True))
         row = {
             "name": one.name, "rate": round(statistics.median(rates)), "lowest": round(min(rates)), "highest": round(max(rates)),
-            "p50_ms": statistics.median(p50), "p99_ms": statistics.median(p99),
+            "p50_ms": round(statistics.median(p50), 2), "p99_ms": round(statistics.median(p99), 2),
             "ratio": round(ratio, 2), "wrong": sum(result.wrong for result in one.results),
         }  # fmt: skip
         widths = (12, 9, 9, 9, 9, 8, 7)
