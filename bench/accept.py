@@ -2,9 +2,10 @@
 
     python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
 
-The view stands on Granian, the fastest server tried, and once more on the door's own server; Node-RED's webhook stands
-beside them where npm can install it. Each contestant of ours has as many processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
-taken within a round, against the view on Granian. Compare nothing across machines.
+The view stands on Granian, the fastest server tried, and once more on the door's own server; Node-RED's webhook
+stands beside them where npm can install it. Each contestant of ours has as many processes on one socket; the rounds
+are interleaved, so that whatever else the machine does meets all alike. Ratios are taken within a round, against the
+view on Granian. Compare nothing across machines.
 """
 
 from __future__ import annotations
