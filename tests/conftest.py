@@ -20,6 +20,7 @@ from config.settings import Settings, load
 from store import migrate
 from store.session import open_engine
 from tests import services
+from workers.keeper import Keeper
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 # Everything that tests write is thrown away. In memory no commit waits for a disk, which is half of the time otherwise;
@@ -86,3 +87,11 @@ def engine(settings: Settings) -> Iterator[Engine]:
     migrate.upgrade(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def keeper(engine: Engine) -> Iterator[Keeper]:
+    """What holds the leases of a worker."""
+    one = Keeper(engine)
+    yield one
+    one.stop()

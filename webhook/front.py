@@ -6,6 +6,7 @@ many (bench/accept.py). No request reaches a thread before its last byte is here
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
@@ -18,16 +19,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.logs import about
 from config.settings import Settings
+from webhook import procore
 from webhook.measured import Measured
-from webhook.procore import Answer, Receiver
+from webhook.procore import CLOSE, Answer, Receiver
+from webhook.serve import MAX_BODY
 
 log = logging.getLogger("tieback.door")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 THREADS = 16
-MAX_BODY = 1024 * 1024 + 64 * 1024  # a little over the door's limit, so that the door itself says 413 to whom it knows
 DELIVERIES = "/webhooks/"
+PRINTABLE = bytes(range(0x21, 0x7F))
 
 
 class _GoneError(Exception):
@@ -69,7 +72,8 @@ class Front:
         except Exception as error:
             request_id = secrets.token_hex(6)
             log.error("door.failed", extra=about(request=request_id), exc_info=error)
-            await _say(send, Answer(500, f"internal error, request {request_id}"))
+            with contextlib.suppress(RuntimeError):  # an answer had begun: the server cuts it, so that nobody takes it for whole
+                await _say(send, Answer(500, f"internal error, request {request_id}"))
 
     def _delivered_to(self, scope: dict[str, Any]) -> str | None:
         path: str = scope["path"]
@@ -87,7 +91,7 @@ class Front:
             if isinstance(admitted, Answer):
                 answer = admitted
             else:
-                body = await _body(receive, self._receiver.most)  # type: ignore[union-attr]
+                body = await _body(receive, procore.MAX_BODY)
                 answer = await self._receiver.keep(admitted, body, headers)  # type: ignore[union-attr]
             await _say(send, answer)
             status = answer.status
@@ -99,7 +103,7 @@ class Front:
         """To the WSGI application, with a body that is here already."""
         body = await _body(receive, MAX_BODY)
         if body is None:
-            await _say(send, Answer(413, f"the body is larger than {MAX_BODY} bytes"))
+            await _say(send, Answer(413, f"the body is larger than {MAX_BODY} bytes", (CLOSE,)))
             return
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -108,7 +112,7 @@ class Front:
 
         # A name with an underscore would become the same variable as one with a hyphen.
         headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-        query = quote_from_bytes(scope["query_string"], safe="%&=+;:@/?!$'()*,-._~[]|{}^`\\\"<>#").encode()
+        query = quote_from_bytes(scope["query_string"], safe=PRINTABLE).encode()
         await self._rest({**scope, "headers": headers, "query_string": query}, replay, send)  # type: ignore[arg-type]
 
     def _peer(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:

@@ -103,7 +103,7 @@ class HookTable:
             self._reading.add_done_callback(self._was_read)
         elif not wait_s:
             return False
-        done, _ = await asyncio.wait({self._reading}, timeout=wait_s or None)
+        done, _ = await asyncio.wait({self._reading}, timeout=wait_s or WAIT_S)
         return bool(done)
 
     def _was_read(self, _: object) -> None:

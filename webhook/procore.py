@@ -39,13 +39,11 @@ class Answer:
 
 
 _KEPT = Answer(204)
-_CLOSE = (b"connection", b"close")
+CLOSE = (b"connection", b"close")
 
 
 class Receiver:
     """Answers Procore. `admit` before the body is read, `keep` with it; headers are given by name in small letters."""
-
-    most = MAX_BODY
 
     def __init__(self, hooks: HookTable, committer: Committer, settings: Settings):
         self._hooks = hooks
@@ -66,7 +64,7 @@ class Receiver:
     async def keep(self, hook: OpenHook, raw: bytes | None, headers: Headers) -> Answer:
         """Answer when the delivery is durable; a body of None was too large."""
         if raw is None:
-            return Answer(413, f"the body is larger than {MAX_BODY} bytes", (_CLOSE,))
+            return Answer(413, f"the body is larger than {MAX_BODY} bytes", (CLOSE,))
         arrival = judge(hook, raw, headers.get(b"content-type", b"").decode("latin-1"), dt.datetime.now(dt.UTC))
         try:
             await self._committer.keep(arrival)

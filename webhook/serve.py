@@ -28,6 +28,7 @@ REQUEST_S = 10.0  # from the first byte of a request (or the connection) to its 
 IDLE_S = 75  # longer than a proxy keeps its connections to us, so that it never writes into one we close
 HELD_BYTES = 256 * 1024 * 1024
 MAX_HEAD = 16 * 1024
+MAX_BODY = 1024 * 1024 + 64 * 1024  # a little over the door's limit, so that the door itself says 413 to whom it knows
 GRACE_S = 10.0
 
 
@@ -84,6 +85,8 @@ class _Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self.held_bytes += len(body)
         super().on_body(body)
+        if self.held_bytes > MAX_BODY and self.cycle.response_complete:  # answered already, and still it sends
+            self.transport.close()
 
     def on_message_complete(self) -> None:
         self._begun, self.unfinished_since, self.held_bytes = False, math.inf, 0

@@ -31,7 +31,7 @@ from tests.house.deployed import (
     log_events,
     units,
 )
-from webhook import front, procore, serve
+from webhook import procore, serve
 
 SERVICES = compose()["services"]
 
@@ -218,7 +218,7 @@ def _bytes(name: str) -> int:
 
 
 def test_the_proxy_hands_on_what_the_door_must_answer_itself() -> None:
-    assert procore.MAX_BODY < _bytes("client_max_body_size") <= front.MAX_BODY
+    assert procore.MAX_BODY < _bytes("client_max_body_size") <= serve.MAX_BODY
     assert "proxy_request_buffering on;" in _nginx()
     kept = re.findall(r"server web:8000.*?keepalive_timeout (\d+)s", _nginx(), re.DOTALL)
     assert int(kept[0]) < serve.IDLE_S

@@ -11,15 +11,9 @@ from typing import Any
 
 import pytest
 
-from config.secrets import Box
-from config.settings import load
 from console.access import TABLE
-from store import migrate
-from store.session import open_engine
-from tests.conftest import KEY
-from tests.console.web import world
 from tests.console.web.conftest import console as console
-from tests.console.web.served import Served, Visitor, served
+from tests.console.web.served import Served, Visitor, over_a_week, served
 from tests.security.test_r26_roles import path_of
 
 ROOT = Path(__file__).parents[2]
@@ -30,18 +24,11 @@ VENDORED = {"htmx-2.0.8.min.js": "22283ef68cb7545914f0a88a1bdedc7256a703d1d580c1
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Visitor, dict[str, Any]]]:
     """A console whose every text from outside is an attack."""
-    folder = tmp_path_factory.mktemp("planted")
-    (folder / "site").mkdir()
-    given = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(folder / "site")}, folder)
-    engine = open_engine(given)
-    migrate.upgrade(engine)
-    ids = world.fill(engine, Box(given.secret_keys), lambda text: (EVIL + text)[:190])
-    with served(given, engine) as one:
+    with over_a_week(tmp_path_factory.mktemp("planted"), lambda text: (EVIL + text)[:190]) as (one, ids):
         one.person("ana", "admin")
         visitor = Visitor(one.url)
         visitor.sign_in("ana")
         yield visitor, ids
-    engine.dispose()
 
 
 def pages_to_see(ids: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.webhook.door import SECRET, Answer, Door, body, open_door, request, together
 from webhook import auth
-from webhook.front import MAX_BODY
+from webhook.serve import MAX_BODY
 
 UNKNOWN = "/webhooks/" + "k" * 43
 

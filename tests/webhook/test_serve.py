@@ -115,6 +115,38 @@ def test_a_crowd_of_silent_connections_is_thinned_out(slow: tuple[SlowApp, Serve
         sock.close()
 
 
+def test_an_answer_that_breaks_off_is_cut_and_not_taken_for_whole(tmp_path: Path) -> None:
+    # Given an application that fails in the middle of a long answer
+    def broken(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "10")])
+        yield b"half"
+        raise OSError("the table is gone")
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(Front(broken, settings.load({}, tmp_path)), listener)
+    server.start()
+    # When somebody reads it
+    with socket.create_connection(listener.getsockname(), timeout=5) as sock:
+        sock.sendall(request("GET", "/"))
+        seen = b""
+        while part := sock.recv(4096):
+            seen += part
+    # Then the connection ends before the length that was told
+    assert seen.startswith(b"HTTP/1.1 200")
+    assert seen.endswith(b"half")
+    server.stop()
+    listener.close()
+
+
+def test_whoever_sends_on_after_the_answer_is_cut_off(door: Door) -> None:
+    with door.connect(timeout_s=5) as sock:
+        sock.sendall(request("POST", "/webhooks/unknown", b"", {"Content-Length": str(10**9)}))
+        assert read_answer(sock).status == 401
+        with pytest.raises(OSError):
+            for _ in range(64):
+                sock.sendall(b"x" * 1024 * 1024)
+
+
 def test_the_debugger_cannot_be_switched_on(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLASK_DEBUG", "1")
     with pytest.raises(ConfigError, match="FLASK_DEBUG is set"):

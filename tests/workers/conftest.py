@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from simulator.app import serve
+from tests.connectors.mail import Post, mail_server
 from tests.workers.rig import Rig, rig
 
 KEEP = """
@@ -48,3 +49,10 @@ def changed(far: Any, **fields: Any) -> str:
 
 def fault(far: Any, name: str, **about: Any) -> None:
     requests.post(f"{far.url}/_sim/faults", json={"name": name, **about}, timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def post() -> Iterator[tuple[Post, int]]:
+    """A mail server, and the port it listens on."""
+    with mail_server() as found:
+        yield found

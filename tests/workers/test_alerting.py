@@ -15,7 +15,7 @@ from store import alerts, beats, timers
 from store.models import Alert, Notice, Timer
 from store.session import reading, writing
 from store.types import now
-from tests.connectors.mail import Post, mail_server
+from tests.connectors.mail import Post
 from tests.workers.conftest import fault
 from tests.workers.rig import Rig, rig
 from workers import alerting, chores, noticing, watchman
@@ -31,12 +31,6 @@ routes:
   - to: email:office
     severity: page
 """
-
-
-@pytest.fixture
-def post() -> Iterator[tuple[Post, int]]:
-    with mail_server() as found:
-        yield found
 
 
 @pytest.fixture

@@ -33,13 +33,6 @@ def held(engine: Engine) -> Held:
 
 
 @pytest.fixture
-def keeper(engine: Engine) -> Iterator[Keeper]:
-    one = Keeper(engine)
-    yield one
-    one.stop()
-
-
-@pytest.fixture
 def journal(engine: Engine, settings: Settings, held: Held, keeper: Keeper) -> Iterator[StoreJournal]:
     with keeper.holding(held, time.monotonic()):
         one = made(engine, settings, held, keeper)

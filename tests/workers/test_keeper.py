@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text, update
@@ -16,13 +15,6 @@ from store.session import writing
 from store.types import now
 from tests.store import samples
 from workers.keeper import MARGIN_S, Keeper, new_holder
-
-
-@pytest.fixture
-def keeper(engine: Engine) -> Iterator[Keeper]:
-    one = Keeper(engine)
-    yield one
-    one.stop()
 
 
 @pytest.fixture

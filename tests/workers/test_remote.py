@@ -17,7 +17,7 @@ from config.settings import Settings
 from connectors.destinations.sql import Definition
 from simulator.app import serve
 from tests.workers.rig import Rig, payload, rig
-from tests.workers.test_journal import held, keeper, made  # noqa: F401 (fixtures)
+from tests.workers.test_journal import held, made  # noqa: F401 (fixtures)
 from tests.workers.test_path import change
 from workers import remote
 from workers.journal import StoreJournal

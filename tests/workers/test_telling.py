@@ -17,7 +17,7 @@ from store import runs
 from store.models import Timer
 from store.session import writing
 from store.types import now
-from tests.connectors.mail import Post, mail_server
+from tests.connectors.mail import Post
 from tests.workers.conftest import changed, fault
 from tests.workers.rig import Rig, payload, rig
 
@@ -42,12 +42,6 @@ TELL = """
         use: metrics.count
         with: {name: told, labels: {project: "${event.project_id}"}}
 """
-
-
-@pytest.fixture
-def post() -> Iterator[tuple[Post, int]]:
-    with mail_server() as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from config.secrets import Box
-from config.settings import Settings, load
-from store import migrate
-from store.session import open_engine
-from tests.conftest import KEY
+from config.settings import Settings
 from tests.console.web import world
 from tests.console.web.served import PASSWORD as PASSWORD
-from tests.console.web.served import Served, Visitor, served
+from tests.console.web.served import Served, Visitor, over_a_week, served
 
 PEOPLE = {
     "vera": ("viewer", None), "otto": ("operator", None), "ana": ("admin", None),
@@ -29,19 +26,12 @@ def console(settings: Settings, engine: Engine) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, object]]]:
-    """Over a week of work, with the people of `PEOPLE`. Tests that share it leave it as it is."""
-    folder = tmp_path_factory.mktemp("filled")
-    (folder / "site").mkdir()
-    given = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(folder / "site")}, folder)
-    engine = open_engine(given)
-    migrate.upgrade(engine)
-    ids = world.fill(engine, Box(given.secret_keys))
-    with served(given, engine) as one:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, Any]]]:
+    """With the people of `PEOPLE`. Tests that share it leave it as it is."""
+    with over_a_week(tmp_path_factory.mktemp("filled")) as (one, ids):
         for name, (role, companies) in PEOPLE.items():
             one.person(name, role, companies)
         yield one, ids
-    engine.dispose()
 
 
 @pytest.fixture
@@ -50,4 +40,13 @@ def ana(console: Served) -> Visitor:
     console.person("ana", "admin")
     visitor = Visitor(console.url)
     assert visitor.sign_in("ana").status == 303
+    return visitor
+
+
+@pytest.fixture
+def otto(console: Served) -> Visitor:
+    """An operator who has signed in to an empty console."""
+    console.person("otto", "operator")
+    visitor = Visitor(console.url)
+    assert visitor.sign_in("otto").status == 303
     return visitor

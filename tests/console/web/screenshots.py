@@ -6,15 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from config.secrets import Box
-from config.settings import load
 from console.access import TABLE
-from store import migrate
-from store.session import open_engine, writing
-from tests.conftest import KEY
+from store.session import writing
 from tests.console.web import world
 from tests.console.web.browser import DESKTOP, PHONE, chromium, looking
-from tests.console.web.served import served
+from tests.console.web.served import over_a_week
 
 SHOTS = (("desktop", DESKTOP, "light"), ("desktop-dark", DESKTOP, "dark"), ("phone", PHONE, "light"))
 
@@ -25,25 +21,18 @@ def main(folder: Path) -> int:
 
     folder.mkdir(parents=True, exist_ok=True)
     made = 0
-    with tempfile.TemporaryDirectory() as room:
-        (Path(room) / "site").mkdir()
-        settings = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": f"{room}/site"}, Path(room))
-        engine = open_engine(settings)
-        migrate.upgrade(engine)
-        ids = world.fill(engine, Box(settings.secret_keys))
+    with tempfile.TemporaryDirectory() as room, over_a_week(Path(room)) as (console, ids), chromium() as browser:
         paths = {name: path for name, path in pages_to_see(ids).items() if TABLE[name].reach != "open" and "export" not in name}
         paths["find.go"] = "/find?q=101"
-        with served(settings, engine) as console, chromium() as browser:
-            console.person("ana", "admin")
-            for label, size, scheme in SHOTS:
-                with looking(browser, console.url, size, color_scheme=scheme, timezone_id="America/Denver") as looked:
-                    for name, path in paths.items():
-                        with writing(engine) as db:
-                            world.alive(db)
-                        looked.page.goto(path)
-                        looked.page.screenshot(path=folder / f"{name}-{label}.png", full_page=True)
-                        made += 1
-        engine.dispose()
+        console.person("ana", "admin")
+        for label, size, scheme in SHOTS:
+            with looking(browser, console.url, size, color_scheme=scheme, timezone_id="America/Denver") as looked:
+                for name, path in paths.items():
+                    with writing(console.engine) as db:
+                        world.alive(db)
+                    looked.page.goto(path)
+                    looked.page.screenshot(path=folder / f"{name}-{label}.png", full_page=True)
+                    made += 1
     sys.stdout.write(f"{made} screenshots in {folder}\n")
     return 0
 

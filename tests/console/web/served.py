@@ -9,17 +9,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Engine
 
 from config.secrets import Box
-from config.settings import Settings
+from config.settings import Settings, load
 from console import passwords
 from console.app import create_app
 from console.verbs.at_hand import AtHand
-from store import users
-from store.session import writing
+from store import migrate, users
+from store.session import open_engine, writing
+from tests.conftest import KEY
+from tests.console.web import world
 from webhook.front import Front
 from webhook.serve import Server
 
@@ -55,6 +59,19 @@ def served(settings: Settings, engine: Engine, at: socket.socket | None = None) 
             yield Served(f"http://127.0.0.1:{sock.getsockname()[1]}", engine, Box(settings.secret_keys), here)
         finally:
             server.stop()
+
+
+@contextmanager
+def over_a_week(folder: Path, word: world.Word = world.plain) -> Iterator[tuple[Served, dict[str, Any]]]:
+    """A console over a week of work in a new store, and ids of what is in it. `word` changes every text from outside."""
+    (folder / "site").mkdir()
+    given = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(folder / "site")}, folder)
+    engine = open_engine(given)
+    migrate.upgrade(engine)
+    ids = world.fill(engine, Box(given.secret_keys), word)
+    with served(given, engine) as one:
+        yield one, ids
+    engine.dispose()
 
 
 @dataclass(frozen=True)

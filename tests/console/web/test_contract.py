@@ -25,14 +25,11 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from config.secrets import Box
-from config.settings import load
 from console.api.openapi import document
-from store import apitokens, migrate
-from store.session import open_engine, writing
-from tests.conftest import KEY
+from store import apitokens
+from store.session import writing
 from tests.console.web import world
-from tests.console.web.served import Served, served
+from tests.console.web.served import Served, over_a_week
 
 SCOPES = {
     "read": ["read"], "operate": ["operate"], "admin": ["admin"], "one company": ["admin", f"company:{world.OTHER}"],
@@ -52,15 +49,8 @@ EXAMPLES = {"admin": 10, "operate": 3, "read": 2, "one company": 3, "metrics": 1
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, Any]]]:
     """A console of its own, since what is asked of it changes it, and ids that exist."""
-    folder = tmp_path_factory.mktemp("contract")
-    (folder / "site").mkdir()
-    given = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(folder / "site")}, folder)
-    engine = open_engine(given)
-    migrate.upgrade(engine)
-    ids = world.fill(engine, Box(given.secret_keys))
-    with served(given, engine) as one:
-        yield one, ids
-    engine.dispose()
+    with over_a_week(tmp_path_factory.mktemp("contract")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

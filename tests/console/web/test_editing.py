@@ -37,14 +37,6 @@ def run_id(one: Rig) -> int:
     return id
 
 
-@pytest.fixture
-def otto(console: Served) -> Visitor:
-    console.person("otto", "operator")
-    visitor = Visitor(console.url)
-    assert visitor.sign_in("otto").status == 303
-    return visitor
-
-
 def sent(visitor: Visitor, id: int, **fields: str) -> Page:
     return visitor.post(f"/runs/{id}/edit", {"form_token": visitor.token(), **fields})
 

@@ -28,14 +28,6 @@ def fail(engine: Engine, *keys: str) -> list[int]:
 
 
 @pytest.fixture
-def otto(console: Served) -> Visitor:
-    console.person("otto", "operator")
-    visitor = Visitor(console.url)
-    assert visitor.sign_in("otto").status == 303
-    return visitor
-
-
-@pytest.fixture
 def ask(console: Served) -> Any:
     with writing(console.engine) as db:
         token = apitokens.add(db, "robot", ["operate"])

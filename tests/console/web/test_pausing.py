@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,13 +30,6 @@ def filled(console: Served, engine: Engine) -> Served:
         connectors.put(db, "acme", "store", CONFIG, None)
         definitions.activate(db, "rule", "automations/rule.yaml", "format: 1\nid: rule\nstage: live\nwhen:\n  - manual: {}\n")
     return console
-
-
-@pytest.fixture
-def keeper(engine: Engine) -> Iterator[Keeper]:
-    one = Keeper(engine)
-    yield one
-    one.stop()
 
 
 def told(engine: Engine) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -47,13 +46,6 @@ def planned(console: Served, engine: Engine) -> Served:
     with writing(engine) as db:
         db.execute(update(Schedule).values(created_at=now(-3 * 86_400)))
     return console
-
-
-@pytest.fixture
-def keeper(engine: Engine) -> Iterator[Keeper]:
-    one = Keeper(engine)
-    yield one
-    one.stop()
 
 
 def runs(engine: Engine) -> int:
