@@ -27,12 +27,12 @@ WEIGHTS: dict[str, dict[str, int]] = {
     },
     "redis": {
         "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
-        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 2,
+        "freeze:workers": 2, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 2,
         "broker:flush": 2, "broker:freeze": 1, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
     "rabbitmq": {
         "kill:worker": 6, "kill:web": 4, "kill:relay": 2, "kill:console": 1, "kill:supervisor": 1, "freeze:worker": 2,
-        "freeze:workers": 1, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 1,
+        "freeze:workers": 2, "freeze:web": 1, "halt:call": 2, "halt:commit": 4, "term:worker": 2, "broker:kill": 1,
         "broker:flush": 2, "db:kill": 2, "proxy": 6, "sink": 6, "person": 4,
     },
 }  # fmt: skip
@@ -115,7 +115,7 @@ def _fault(dice: Random, profile: str, at: float, name: str) -> Fault:
     if what == "person":
         return Fault(at, "person", dice.choice(DEEDS), round(dice.uniform(0.5, 1.5), 2))
     holds = {
-        "freeze": dice.choice((1.0, FROZEN_S)),
+        "freeze": FROZEN_S if target == "workers" else dice.choice((1.0, FROZEN_S)),
         "halt": FROZEN_S,
         "broker": dice.uniform(0.5, 2.0),
         "db": dice.uniform(0.3, 1.0),
