@@ -15,6 +15,7 @@ from config.hiding import scrub
 from config.logs import about
 from console.verbs.at_hand import NotThere
 from console.verbs.changing import Conflict
+from console.verbs.fitting import Unfit
 
 log = logging.getLogger("tieback.console")
 
@@ -90,6 +91,8 @@ def of_ours(error: TiebackError) -> Response:
         return answer("not-there", str(error))
     if isinstance(error, Conflict):
         return answer("unfit", str(error), 409)
+    if isinstance(error, Unfit):
+        return answer("unfit", str(error), fields=[{"field": error.field, "message": error.said}])
     return answer("unfit", str(error)) if isinstance(error, ConfigError) else answer("elsewhere", str(error))
 
 

@@ -13,7 +13,7 @@ from config.hiding import scrub
 from console.api.described import Described, Wish
 from console.cli.output import as_json_value
 from console.faults import Fault
-from console.verbs import looking
+from console.verbs import fitting
 
 W = TypeVar("W", bound=Wish)
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def asked(said: Described) -> Json:
         raise Fault("unfit", fields=strange)
     found: Json = {name: request.args[name][:400] for name in said.query if request.args.get(name) and name != "since"}
     if "since" in said.query and request.args.get("since"):
-        found["hours"] = looking.hours(request.args["since"])
+        found["hours"] = fitting.since(request.args["since"])
     return found
 
 

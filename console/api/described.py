@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from console.verbs import fitting
+from console.verbs.fitting import Choices
+
 Reason = Annotated[str, Field(max_length=500, description="Why, for those who look later.")]
 Moment = dt.datetime | None
 
@@ -197,13 +200,14 @@ class Done(Given):
 
 @dataclass(frozen=True)
 class Described:
-    """`listed` True: a page of such items with the cursor of the next one."""
+    """`listed` True: a page of such items with the cursor of the next one. `choices` names all that a filter may say."""
 
     summary: str
     gives: type[Given]
     listed: bool = False
     takes: type[Wish] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+    choices: Choices = field(default_factory=dict)
 
 
 _ABOUT = {"connector": "Only of this connector.", "state": "Only in this state."}
@@ -215,21 +219,25 @@ DESCRIBED: Mapping[str, Described] = {
     "api.runs": Described("Runs, newest first", Run, True, query={
         **_ABOUT, **_RECORD, "automation": "Only of this automation.", "lane": "Only of this lane.",
         "cause": "Only failed for this cause.", "operation": "Only those that this operation made due.",
-        "text": "Only with these words in error or reason."}),
+        "text": "Only with these words in error or reason."}, choices=fitting.RUNS),
     "api.run": Described("One run with its whole story", Run),
     "api.run_retry": Described("Try a failed, parked or cancelled run again", Done, takes=Retry),
     "api.run_cancel": Described("End a waiting or parked run", Done, takes=WithReason),
     "api.events": Described("Events, newest first", Event, True, query={
-        **_ABOUT, **_RECORD, "source": "Only from this source.", "text": "Only with these words in what was sent."}),
+        **_ABOUT, **_RECORD, "source": "Only from this source.", "text": "Only with these words in what was sent."},
+                            choices=fitting.EVENTS),
     "api.event": Described("One event, and why each automation did or did not run", Event),
-    "api.deliveries": Described("Deliveries, newest first", Delivery, True, query=_ABOUT),
+    "api.deliveries": Described("Deliveries, newest first", Delivery, True, query=_ABOUT,
+                                choices=fitting.DELIVERIES),
     "api.failures": Described("Failures of the last week by cause", Failure, True),
     "api.effects": Described("The ledger of effects, newest first", Effect, True, query={
-        "state": _ABOUT["state"], "automation": "Only of this automation."}),
+        "state": _ABOUT["state"], "automation": "Only of this automation."}, choices=fitting.EFFECTS),
     "api.effect_settle": Described("Say whether an uncertain effect arrived", Done, takes=Settle),
-    "api.approvals": Described("Questions of runs, newest first", Question, True, query={"state": _ABOUT["state"]}),
+    "api.approvals": Described("Questions of runs, newest first", Question, True, query={"state": _ABOUT["state"]},
+                               choices=fitting.APPROVALS),
     "api.approval_answer": Described("Answer a question", Done, takes=Answer),
-    "api.alerts": Described("What is not as it should be, newest first", Alert, True, query={"state": _ABOUT["state"]}),
+    "api.alerts": Described("What is not as it should be, newest first", Alert, True, query={"state": _ABOUT["state"]},
+                            choices=fitting.ALERTS),
     "api.alert_ack": Described("Say that somebody looks after an alert", Done, takes=Acknowledge),
     "api.changes_hold": Described("Hold every change outside back", Done, takes=Hold),
     "api.changes_resume": Described("Let changes go out again", Done, takes=Nothing),
@@ -240,7 +248,7 @@ DESCRIBED: Mapping[str, Described] = {
     "api.automations": Described("Automations with the version in force", Automation, True),
     "api.automation_pause": Described("Pause an automation", Done, takes=Pause),
     "api.automation_resume": Described("Resume an automation", Done, takes=Nothing),
-    "api.imports": Described("Imports, newest first", Import, True, query=_ABOUT),
+    "api.imports": Described("Imports, newest first", Import, True, query=_ABOUT, choices=fitting.IMPORTS),
     "api.repairs": Described("Looks for what webhooks missed, newest first", Repair, True, query={
         "connector": _ABOUT["connector"]}),
     "api.audit": Described("Who changed what, newest first", AuditRow, True, query={

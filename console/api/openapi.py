@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -66,14 +65,18 @@ def _in_path(rule: str) -> list[Json]:
 
 
 def _in_query(said: Described) -> list[Json]:
-    asked: Mapping[str, str] = said.query
     found: list[Json] = [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}} for name, text in asked.items()
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string", **_choices(said, name)}}
+        for name, text in said.query.items()
     ]
     if said.listed:
         found.append({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}})
         found.append({"name": "cursor", "in": "query", "description": "`next` of the page before.", "schema": {"type": "string"}})
     return found
+
+
+def _choices(said: Described, name: str) -> Json:
+    return {"enum": list(said.choices[name])} if name in said.choices else {}
 
 
 def _schema(said: Described) -> Json:

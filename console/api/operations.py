@@ -12,7 +12,7 @@ from pydantic import Field
 from console.api.answering import asked, cursor_asked, given, limit_asked, paged, wish
 from console.api.described import Described, Given, Moment, Nothing, Reason, Wish, WithReason
 from console.pages.parts import here
-from console.verbs import choosing, editing, operating
+from console.verbs import choosing, editing, fitting, operating
 from console.verbs.operating import Pace
 
 Text = Annotated[str, Field(max_length=400)] | None
@@ -105,7 +105,7 @@ DESCRIBED: Mapping[str, Described] = {
     "api.run_edit": Described("Try a run once more, as a new one, with another body of its event or other inputs", Edited,
                               takes=EditRun),
     "api.operations": Described("Long work, newest first", Operation, True, query={
-        "kind": "Only of this kind.", "state": "Only in this state."}),
+        "kind": "Only of this kind.", "state": "Only in this state."}, choices=fitting.OPERATIONS),
     "api.operation": Described("One operation: how far it is, its runs, and what may be done with it", Operation),
     "api.operation_count": Described("How many runs or events it would be", Counted, takes=CountOperation),
     "api.operation_start": Described("Begin a bulk retry, cancel or replay, or a back-test", Operation, takes=StartOperation),

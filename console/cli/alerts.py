@@ -6,7 +6,7 @@ import click
 
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
-from console.verbs import alerting
+from console.verbs import alerting, fitting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -18,7 +18,7 @@ alerts = Family(name="alerts", help="What is not as it should be.")
 
 
 @alerts.command("list")
-@click.option("--state", type=click.Choice(("open", "resolved")), help="Only alerts in this state.")
+@click.option("--state", type=click.Choice(fitting.ALERTS["state"]), help="Only alerts in this state.")
 @listing_options
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List alerts, newest first."""

@@ -6,7 +6,7 @@ import click
 
 from console.cli.family import Family
 from console.cli.output import RowId, listing, listing_options, say
-from console.verbs import approving
+from console.verbs import approving, fitting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -19,7 +19,7 @@ note_option = click.option("--note", default="", help="Why, for those who look l
 
 
 @approvals.command("list")
-@click.option("--state", type=click.Choice(("open", "answered", "expired")), help="Only questions in this state.")
+@click.option("--state", type=click.Choice(fitting.APPROVALS["state"]), help="Only questions in this state.")
 @listing_options
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List questions, newest first."""

@@ -7,7 +7,7 @@ import click
 from console.cli.family import Family
 from console.cli.output import listing, listing_options
 from console.cli.repairing import repair, repairs
-from console.verbs import showing
+from console.verbs import fitting, showing
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -19,7 +19,6 @@ COLUMNS = {
     "KEY": "delivery_key",
     "WHY": "reason",
 }
-STATES = ("received", "sorted", "ignored", "quarantined")
 
 deliveries = Family(name="deliveries", help="What Procore sent.")
 deliveries.add_command(repair)
@@ -27,7 +26,7 @@ deliveries.add_command(repairs)
 
 
 @deliveries.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Only deliveries in this state.")
+@click.option("--state", type=click.Choice(fitting.DELIVERIES["state"]), help="Only deliveries in this state.")
 @click.option("--connector", help="Only deliveries of this connector.")
 @listing_options
 def list_(state: str | None, connector: str | None, limit: int, as_json: bool) -> None:

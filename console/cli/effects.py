@@ -12,7 +12,7 @@ import click
 from config.errors import ConfigError
 from console.cli.family import Family
 from console.cli.output import RowId, listing, listing_options, say
-from console.verbs import settling, showing
+from console.verbs import fitting, settling, showing
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
@@ -29,7 +29,7 @@ effects = Family(name="effects", help="The ledger of changes in the outside worl
 
 
 @effects.command("list")
-@click.option("--state", type=click.Choice(("intent", "applied", "failed", "uncertain")), help="Only effects in this state.")
+@click.option("--state", type=click.Choice(fitting.EFFECTS["state"]), help="Only effects in this state.")
 @listing_options
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List effects, newest first. `intent` and `uncertain` ones may or may not have arrived."""

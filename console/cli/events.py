@@ -7,14 +7,13 @@ import click
 from console.cli import story
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, show_json
-from console.verbs import showing
+from console.verbs import fitting, showing
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
     "ID": "id", "DELIVERY": "delivery_id", "RECEIVED": "received_at", "STATE": "state", "CONNECTOR": "connector",
     "RESOURCE": "resource_name", "VERB": "action", "RECORD": "resource_id", "WHY": "reason",
 }  # fmt: skip
-STATES = ("received", "matched", "ignored", "unsupported", "quarantined")
 
 MORE = {"replay": ("replaying:replay", "Let stored events come once more for one automation.")}
 
@@ -22,7 +21,7 @@ events = Family(name="events", help="What the deliveries said, and what became o
 
 
 @events.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Only events in this state.")
+@click.option("--state", type=click.Choice(fitting.EVENTS["state"]), help="Only events in this state.")
 @click.option("--connector", help="Only events of this connector.")
 @listing_options
 def list_(state: str | None, connector: str | None, limit: int, as_json: bool) -> None:

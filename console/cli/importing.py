@@ -10,7 +10,7 @@ import click
 from console.cli.family import Family
 from console.cli.import_progress import progress
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json, shown, table
-from console.verbs import importing
+from console.verbs import fitting, importing
 from console.verbs.at_hand import AtHand, at_hand
 
 COLUMNS = {
@@ -19,7 +19,6 @@ COLUMNS = {
     "WHY": "reason",
 }  # fmt: skip
 COSTS = {"RESOURCE": "resource", "PROJECT": "project_id", "READS": "how", "RECORDS": "records", "CALLS": "calls"}
-STATES = ("waiting", "running", "ok", "failed", "cancelled")
 MOST_TROUBLES = 20
 
 
@@ -96,7 +95,7 @@ imports = Family(name="imports", help="What was read from Procore as a whole, an
 
 @imports.command("list")
 @click.option("--connector", help="Only imports of this connector.")
-@click.option("--state", type=click.Choice(STATES), help="Only imports in this state.")
+@click.option("--state", type=click.Choice(fitting.IMPORTS["state"]), help="Only imports in this state.")
 @listing_options
 def list_(connector: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List imports, newest first."""

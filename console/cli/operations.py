@@ -9,7 +9,7 @@ import click
 
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json, shown
-from console.verbs import operating
+from console.verbs import fitting, operating
 from console.verbs.at_hand import AtHand, at_hand
 
 COLUMNS = {
@@ -25,7 +25,7 @@ id_argument = click.argument("id", type=RowId())
 
 @operations.command("list")
 @click.option("--kind", type=click.Choice(operating.KINDS), help="Only of this kind.")
-@click.option("--state", type=click.Choice(operating.STATES), help="Only in this state.")
+@click.option("--state", type=click.Choice(fitting.OPERATIONS["state"]), help="Only in this state.")
 @listing_options
 def list_(kind: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List operations, newest first."""

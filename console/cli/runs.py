@@ -14,14 +14,13 @@ from config.errors import ConfigError
 from console.cli import bulk, story
 from console.cli.family import Family
 from console.cli.output import RowId, json_option, listing, listing_options, say, show_json
-from console.verbs import choosing, editing, running, showing, starting
+from console.verbs import choosing, editing, fitting, running, showing, starting
 from console.verbs.at_hand import at_hand
 
 COLUMNS = {
     "ID": "id", "STATE": "state", "AUTOMATION": "automation", "RESOURCE": "resource_name", "RECORD": "resource_id",
     "VERB": "action", "CREATED": "created_at", "WHY": "reason",
 }  # fmt: skip
-STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
 
 runs = Family(name="runs", help="What automations did, step by step.")
 ids_argument = click.argument("ids", nargs=-1, type=RowId(), metavar="[ID]...")
@@ -32,7 +31,7 @@ where_option = click.option(
 
 
 @runs.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("--state", type=click.Choice(fitting.RUNS["state"]), help="Only runs in this state.")
 @click.option("--automation", help="Only runs of this automation.")
 @click.option("--connector", help="Only runs of this connector.")
 @click.option("--event", "event_id", type=RowId(), help="Only runs of this event.")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import asked, done, field, here, refused
-from console.verbs import alerting
+from console.pages.parts import asked, done, drawn, field, here, refused, sought
+from console.verbs import alerting, fitting
 
 PAGE = "/alerts"
 MOST = 200
-STATES = ("open", "resolved")
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     state = asked("state")
-    return render_template("alerts/list.html", alerts=alerting.listed(here(), MOST, state), state_=state, states=STATES)
+    found, unfit = sought(lambda: alerting.listed(here(), MOST, state))
+    return drawn("alerts/list.html", unfit, alerts=found, state_=state, states=fitting.ALERTS["state"])
 
 
 def ack(id: int) -> BaseResponse:

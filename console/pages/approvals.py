@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
-from console.verbs import approving
+from console.pages.parts import PAGE_ROWS, asked, before, done, drawn, field, here, older, refused, sought
+from console.verbs import approving, fitting
 from console.verbs.at_hand import NotThere
 
 PAGE = "/approvals"
-STATES = ("open", "answered", "expired")
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     state = asked("state")
-    rows, next_page = older(approving.listed(here(), PAGE_ROWS + 1, before(), state))
-    return render_template("approvals/list.html", approvals=rows, next_page=next_page, state_=state, states=STATES)
+    found, unfit = sought(lambda: approving.listed(here(), PAGE_ROWS + 1, before(), state))
+    rows, next_page = older(found)
+    states = fitting.APPROVALS["state"]
+    return drawn("approvals/list.html", unfit, approvals=rows, next_page=next_page, state_=state, states=states)
 
 
 def answer(id: int) -> BaseResponse:

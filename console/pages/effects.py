@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from flask import render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
-from console.verbs import looking, settling
+from console.pages.parts import PAGE_ROWS, asked, before, done, drawn, field, here, older, refused, sought
+from console.verbs import fitting, looking, settling
 from console.verbs.at_hand import NotThere
 
-STATES = ("intent", "applied", "failed", "uncertain")
 
-
-def list_() -> str:
+def list_() -> tuple[str, int]:
     filters = {"state": asked("state"), "automation": asked("automation")}
-    run = asked("run", 18)
-    run_id = int(run) if run and run.isdigit() else None
-    rows, next_page = older(looking.effects(here(), PAGE_ROWS + 1, before(), run_id=run_id, **filters))
-    return render_template(
-        "effects/list.html", effects=rows, next_page=next_page, filters=filters, run=run, states=STATES,
-        any_filter=any(filters.values()) or bool(run),
+    run = asked("run")
+    found, unfit = sought(
+        lambda: looking.effects(here(), PAGE_ROWS + 1, before(), run_id=fitting.number("run", run), **filters)
+    )  # fmt: skip
+    rows, next_page = older(found)
+    return drawn(
+        "effects/list.html", unfit, effects=rows, next_page=next_page, filters=filters, run=run,
+        states=fitting.EFFECTS["state"], any_filter=any(filters.values()) or bool(run),
     )  # fmt: skip
 
 

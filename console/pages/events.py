@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from flask import render_template
 
-from console.pages.parts import PAGE_ROWS, asked, before, here, older
-from console.verbs import looking, showing
+from console.pages.parts import PAGE_ROWS, asked, before, drawn, here, older, sought
+from console.verbs import fitting, looking, showing
 
-STATES = ("matched", "ignored", "unsupported", "quarantined", "received")
-KEPT = ("received", "sorted", "ignored", "quarantined")
-SOURCES = ("webhook", "sweep", "manual", "schedule", "config", "inbound", "run")
 SPANS = ("1h", "6h", "24h", "7d", "30d")
 FILTERS = ("state", "connector", "source", "resource", "record", "project", "text")
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     filters = {name: asked(name) for name in FILTERS}
     span = asked("since")
-    found = looking.events(here(), PAGE_ROWS + 1, before(), hours=looking.hours(span), **filters)
+    found, unfit = sought(lambda: looking.events(here(), PAGE_ROWS + 1, before(), hours=fitting.since(span), **filters))
     rows, next_page = older(found)
-    return render_template(
-        "events/list.html", events=rows, next_page=next_page, filters=filters, span=span, states=STATES, sources=SOURCES,
-        spans=SPANS, any_filter=any(filters.values()) or bool(span),
+    return drawn(
+        "events/list.html", unfit, events=rows, next_page=next_page, filters=filters, span=span, spans=SPANS,
+        states=fitting.EVENTS["state"], sources=fitting.EVENTS["source"], any_filter=any(filters.values()) or bool(span),
     )  # fmt: skip
 
 
@@ -29,17 +26,14 @@ def show(id: int) -> str:
     return render_template("events/show.html", event=showing.event(here(), id))
 
 
-def deliveries() -> str:
+def deliveries() -> tuple[str, int]:
     filters = {name: asked(name) for name in ("state", "connector")}
-    rows, next_page = older(looking.deliveries(here(), PAGE_ROWS + 1, before(), **filters))
-    return render_template(
-        "events/deliveries.html",
-        deliveries=rows,
-        next_page=next_page,
-        filters=filters,
-        states=KEPT,
-        any_filter=any(filters.values()),
-    )
+    found, unfit = sought(lambda: looking.deliveries(here(), PAGE_ROWS + 1, before(), **filters))
+    rows, next_page = older(found)
+    return drawn(
+        "events/deliveries.html", unfit, deliveries=rows, next_page=next_page, filters=filters,
+        states=fitting.DELIVERIES["state"], any_filter=any(filters.values()),
+    )  # fmt: skip
 
 
 def delivery(id: int) -> str:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError, Permanent
 from connectors import catalogue
-from console.pages.parts import Typed, asked, done, field, here, refused
+from console.pages.parts import Typed, asked, done, drawn, field, here, refused, sought
 from console.verbs import connected, importing, repairing
 from console.verbs.at_hand import NotThere
 
@@ -15,14 +15,15 @@ PAGE = "/imports"
 MOST = 100
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     return _drawn()
 
 
-def _drawn(error: str | None = None, typed: dict[str, str] | None = None) -> str:
-    return render_template(
-        "imports/list.html", imports=importing.listed(here(), MOST, asked("connector"), asked("state")), error=error,
-        typed=Typed(typed or {}), connectors=[one["name"] for one in connected.listed(here())], resources=catalogue.names(),
+def _drawn(error: str | None = None, typed: dict[str, str] | None = None) -> tuple[str, int]:
+    found, unfit = sought(lambda: importing.listed(here(), MOST, asked("connector"), asked("state")))
+    return drawn(
+        "imports/list.html", unfit, imports=found, error=error, typed=Typed(typed or {}),
+        connectors=[one["name"] for one in connected.listed(here())], resources=catalogue.names(),
     )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def start() -> BaseResponse | tuple[str, int]:
         wish = importing.wish(here(), typed["connector"], resources, projects, bool(typed["full"]), None)
         id, known = importing.begin(here(), wish)
     except (ConfigError, Permanent) as error:
-        return _drawn(str(error), typed), 422
+        return _drawn(str(error), typed)[0], 422
     return redirect(f"/imports/{id}", 303) if known else done(f"/imports/{id}", f"Import {id} begins.")
 
 

@@ -10,8 +10,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
-from console.pages.parts import PAGE_ROWS, Typed, asked, before, done, field, here, older, refused, say
-from console.verbs import choosing, operating
+from console.pages.parts import PAGE_ROWS, Typed, asked, before, done, drawn, field, here, older, refused, say, sought
+from console.verbs import choosing, fitting, operating
 from console.verbs.at_hand import NotThere
 from console.verbs.operating import Pace
 
@@ -20,12 +20,13 @@ CAREFUL = {"canary": "3", "window_s": "10", "rate": "", "why": ""}
 Dict = dict[str, Any]
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     filters = {name: asked(name) for name in ("kind", "state")}
-    rows, next_page = older(operating.listed(here(), PAGE_ROWS + 1, before(), **filters))
-    return render_template(
-        "operations/list.html", operations=rows, next_page=next_page, filters=filters, kinds=operating.KINDS,
-        states=operating.STATES,
+    found, unfit = sought(lambda: operating.listed(here(), PAGE_ROWS + 1, before(), **filters))
+    rows, next_page = older(found)
+    return drawn(
+        "operations/list.html", unfit, operations=rows, next_page=next_page, filters=filters, kinds=operating.KINDS,
+        states=fitting.OPERATIONS["state"],
     )  # fmt: skip
 
 

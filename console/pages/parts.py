@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, g, redirect, request
+from flask import Response, g, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError, TiebackError
@@ -13,6 +14,7 @@ from console.access import Identity
 from console.guard import own_page
 from console.verbs import standing as standing_verbs
 from console.verbs.at_hand import AtHand
+from console.verbs.fitting import Unfit
 from store import sessions
 from store.session import writing
 
@@ -59,6 +61,19 @@ class Typed(dict[str, Any]):
 def asked(name: str, most: int = 400) -> str | None:
     """A filter of the address; None when it is not there or empty."""
     return request.args.get(name, "")[:most].strip() or None
+
+
+def sought(find: Callable[[], list[dict[str, Any]]]) -> tuple[list[dict[str, Any]], str | None]:
+    """What a filter finds; or nothing, and the sentence of the field that does not fit."""
+    try:
+        return find(), None
+    except Unfit as error:
+        return [], str(error)
+
+
+def drawn(template: str, unfit: str | None, **words: Any) -> tuple[str, int]:
+    """A list with its filters as they were typed, also those that do not fit."""
+    return render_template(template, unfit=unfit, **words), 200 if unfit is None else 422
 
 
 def say(*sentences: str, tone: str = "good") -> None:

@@ -10,28 +10,27 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
 from console.pages import plots
-from console.pages.parts import PAGE_ROWS, asked, before, done, field, here, older, refused
-from console.verbs import editing, holding, looking, operating, running, showing
+from console.pages.parts import PAGE_ROWS, asked, before, done, drawn, field, here, older, refused, sought
+from console.verbs import editing, fitting, holding, looking, operating, running, showing
 from console.verbs.at_hand import NotThere
 
-STATES = ("waiting", "running", "ok", "failed", "skipped", "cancelled", "parked")
-LANES = ("webhook", "manual", "schedule", "backfill")
 SPANS = ("1h", "6h", "24h", "7d", "30d")
 FILTERS = ("state", "automation", "connector", "lane", "resource", "record", "project", "cause", "operation", "text")
 KINDS = {"ok": "good", "failed": "bad", "uncertain": "warn", "waiting": "other", "skipped": plots.SKIPPED}
 
 
-def list_() -> str:
+def list_() -> tuple[str, int]:
     filters = {name: asked(name) for name in FILTERS}
     span = asked("since")
-    found = looking.runs(here(), PAGE_ROWS + 1, before(), hours=looking.hours(span), **filters)
+    found, unfit = sought(lambda: looking.runs(here(), PAGE_ROWS + 1, before(), hours=fitting.since(span), **filters))
     rows, next_page = older(found)
-    words = {"states": STATES, "lanes": LANES, "spans": SPANS}
+    words = {"states": fitting.RUNS["state"], "lanes": fitting.RUNS["lane"], "spans": SPANS}
     query = urlencode({name: value for name, value in {**filters, "since": span}.items() if value})
     any_filter = any(filters.values()) or bool(span)
-    return render_template(
-        "runs/list.html", runs=rows, next_page=next_page, filters=filters, span=span, any_filter=any_filter, query=query, **words
-    )
+    return drawn(
+        "runs/list.html", unfit, runs=rows, next_page=next_page, filters=filters, span=span, any_filter=any_filter, query=query,
+        **words,
+    )  # fmt: skip
 
 
 def show(id: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from connectors.messages import Message
-from console.verbs import telling
+from console.verbs import fitting, telling
 from console.verbs.at_hand import AtHand
 from store import alerts, audit, notices
 from store.session import reading, writing
@@ -26,7 +26,11 @@ SHOWN = (
 
 
 def listed(here: AtHand, limit: int, state: str | None = None) -> list[Dict]:
-    """The newest first; `state` is open or resolved, None both. `told` names the destinations, `type` what to type first."""
+    """The newest first; `state` is open or resolved, None both. `told` names the destinations, `type` what to type first.
+
+    Raises: Unfit for another state.
+    """
+    fitting.check(fitting.ALERTS, {"state": state})
     with reading(here.engine) as db:
         rows = alerts.every(db, state=state, limit=limit)
         told = notices.told(db, [row.id for row in rows])

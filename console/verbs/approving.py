@@ -6,13 +6,15 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
+from console.verbs import fitting
 from console.verbs.at_hand import AtHand, NotThere
 from store import approvals, audit, searching
 from store.session import reading, writing
 
 
 def listed(here: AtHand, limit: int, before: int | None = None, state: str | None = None) -> list[dict[str, Any]]:
-    """The newest first; `state` is open, answered or expired."""
+    """The newest first; `state` is open, answered or expired. Raises: Unfit for another one."""
+    fitting.check(fitting.APPROVALS, {"state": state})
     with reading(here.engine) as db:
         return searching.approvals(db, here.only, limit, before, state=state)
 

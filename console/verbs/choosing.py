@@ -8,7 +8,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.problems import did_you_mean
-from console.verbs import looking, replaying
+from console.verbs import fitting, looking, replaying
 from console.verbs.at_hand import AtHand, NotThere
 from store import replays, searching, timers
 from store.runs import AGAIN
@@ -41,7 +41,7 @@ def runs(here: AtHand, kind: str, what: Mapping[str, Any]) -> tuple[Dict, int]:
                 f'a run that is "{str(state)[:40]}" is nothing to {kind}. State is one of: {", ".join(STATES[kind])}'
             )
     where["state"] = states
-    looking.fits(where)
+    looking.runs_fit(where)
     with reading(here.engine) as db:
         if where.get("text"):
             where["text_above"] = searching.text_above(db)
@@ -118,7 +118,7 @@ def _pin(where: Dict, here: dt.datetime) -> None:
 def moment(text: str, here: dt.datetime) -> dt.datetime:
     """Raises: ConfigError when it is neither a span of time nor a moment."""
     if text[:1].isdigit() and text[-1:] in "hd":
-        return here - dt.timedelta(hours=looking.hours(text) or 0)
+        return here - dt.timedelta(hours=fitting.hours(text) or 0)
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:

@@ -12,7 +12,7 @@ from typing import Any
 from config.errors import ConfigError, LostLease, Permanent
 from connectors import parents, quota
 from connectors.catalogue import Resource
-from console.verbs import connecting
+from console.verbs import connecting, fitting
 from console.verbs.at_hand import AtHand, NotThere
 from store import audit, calls, imports, leases
 from store.models import Import
@@ -211,7 +211,8 @@ def shown(here: AtHand, id: int) -> dict[str, Any]:
 
 
 def listed(here: AtHand, limit: int, connector: str | None, state: str | None) -> list[dict[str, Any]]:
-    """Imports, newest first, with what they did in all."""
+    """Imports, newest first, with what they did in all. Raises: Unfit for a state that there is not."""
+    fitting.check(fitting.IMPORTS, {"state": state})
     with reading(here.engine) as db:
         rows = [dict(row._mapping) for row in imports.listed(db, limit=limit, connector=connector, state=state, only=here.only)]
     return [{**row, **total(row["counts"] or {})} for row in rows]

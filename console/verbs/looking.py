@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from config.errors import ConfigError
 from connectors import catalogue
+from console.verbs import fitting
 from console.verbs.at_hand import AtHand, NotThere
 from store import searching
 from store.session import reading
@@ -15,29 +15,33 @@ Dict = dict[str, Any]
 
 
 def runs(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
-    """`asked` as in `store.searching.runs`. Raises: ConfigError when the operation is no number."""
-    fits(asked)
+    """`asked` as in `store.searching.runs`. Raises: Unfit for a filter that does not fit; so do the other lists."""
+    runs_fit(asked)
     with reading(here.engine) as db:
         return searching.runs(db, here.only, limit, before, **asked)
 
 
-def fits(asked: Dict) -> None:
-    """Raises: ConfigError when the operation of a filter is no number."""
-    if not re.fullmatch("[0-9]{1,18}", str(asked.get("operation") or 0)):
-        raise ConfigError(f'"{str(asked["operation"])[:40]}" is no operation. Write its number.')
+def runs_fit(asked: Dict) -> None:
+    """Raises: Unfit for a filter of runs that does not fit."""
+    fitting.check(fitting.RUNS, asked)
+    for name in ("operation", "event_id"):
+        fitting.number(name, asked.get(name))
 
 
 def events(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    fitting.check(fitting.EVENTS, asked)
     with reading(here.engine) as db:
         return searching.events(db, here.only, limit, before, **asked)
 
 
 def deliveries(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    fitting.check(fitting.DELIVERIES, asked)
     with reading(here.engine) as db:
         return searching.deliveries(db, here.only, limit, before, **asked)
 
 
 def effects(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
+    fitting.check(fitting.EFFECTS, asked)
     with reading(here.engine) as db:
         return searching.effects(db, here.only, limit, before, **asked)
 
@@ -117,13 +121,3 @@ def differences(before: Any, after: Any, path: str = "") -> list[Dict]:
                 found += differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
         return found[:MOST_DIFFERENCES]
     return [{"path": path, "before": before, "after": after}]
-
-
-def hours(text: str | None) -> float | None:
-    """`1h`, `24h`, `7d` as hours. Raises: ConfigError for anything else."""
-    if not text:
-        return None
-    found = re.fullmatch(r"(\d{1,4})([hd])", text)
-    if found is None:
-        raise ConfigError(f'"{text[:20]}" is no span of time. Write it as 6h or 7d.')
-    return float(found[1]) * (24 if found[2] == "d" else 1)

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.errors import ConfigError
-from console.verbs import backtesting, choosing, importing
+from console.verbs import backtesting, choosing, fitting, importing
 from console.verbs.at_hand import AtHand, NotThere
 from store import audit, imports, operations
 from store.session import reading, writing
 
 Dict = dict[str, Any]
 BULK = ("retry", "cancel", "replay")
-KINDS = (*BULK, "backtest", "import")
-STATES = operations.STATES
+KINDS = fitting.OPERATIONS["kind"]
 MOST_LOOKED_AT = operations.MOST_LOOKED_AT
 RESTS = (*operations.RESTING, *operations.ENDED)
 MOST_RATE, MOST_CANARY, LONGEST_WINDOW_S = 1000.0, 1000, 86_400.0
@@ -130,7 +129,11 @@ def _no_pace(kind: str, pace: Pace) -> None:
 def listed(
     here: AtHand, limit: int, before: int | None = None, *, kind: str | None = None, state: str | None = None
 ) -> list[Dict]:
-    """Operations, newest first. Who is limited to companies sees their own, and imports of their connectors."""
+    """Operations, newest first. Who is limited to companies sees their own, and imports of their connectors.
+
+    Raises: Unfit for a kind or state that there is not.
+    """
+    fitting.check(fitting.OPERATIONS, {"kind": kind, "state": state})
     with reading(here.engine) as db:
         rows = operations.listed(db, limit=limit, before=before, kind=kind, state=state, only=here.only, by=here.actor)
     return [{name: value for name, value in _public(row).items() if name != "result"} for row in rows]
