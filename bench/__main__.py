@@ -25,7 +25,9 @@ TINY = {
     "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
     "connector_add": ["--rounds", "1"],
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
+    "event_row": ["--count", "40", "--rounds", "1", "--workers", "1"],
     "import_rfis": ["--count", "500"],
+    "latency": ["--events", "3", "--import-count", "500"],
     "matching": ["--count", "30"],
     "quota_burst": ["--processes", "2", "--seconds", "4"],
 }

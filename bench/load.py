@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import time
@@ -20,21 +21,29 @@ class Result:
     wrong: int
 
 
-def run(port: int, make: Callable[[int], bytes], *, connections: int, seconds: float, expected: int = 204) -> Result:
-    """POST `make(n)` for n = 0, 1, … for that long. Answers must have no body."""
+def run(
+    port: int,
+    make: Callable[[int], bytes],
+    *,
+    connections: int,
+    seconds: float,
+    expected: int = 204,
+    most: float = math.inf,
+) -> Result:
+    """POST `make(n)` for n = 0, 1, … for that long, or until `most` were answered. Answers must have no body."""
     pool = selectors.DefaultSelector()
     sent_at: dict[socket.socket, float] = {}
     took: list[float] = []
     number = wrong = 0
     begun = time.perf_counter()
-    for _ in range(connections):
+    for _ in range(int(min(connections, most))):
         sock = socket.create_connection(("127.0.0.1", port))
         pool.register(sock, selectors.EVENT_READ)
         sent_at[sock] = time.perf_counter()
         sock.sendall(make(number))
         number += 1
     want = b"HTTP/1.1 %d" % expected
-    while (now := time.perf_counter()) - begun < seconds:
+    while (now := time.perf_counter()) - begun < seconds and len(took) < most:
         for key, _ in pool.select(timeout=1):
             sock = key.fileobj  # type: ignore[assignment]
             answer = sock.recv(4096)
@@ -43,9 +52,10 @@ def run(port: int, make: Callable[[int], bytes], *, connections: int, seconds: f
             wrong += not answer.startswith(want)
             if not answer:
                 raise ConnectionError("the server closed a connection")
-            sent_at[sock] = now
-            sock.sendall(make(number))
-            number += 1
+            if number < most:
+                sent_at[sock] = now
+                sock.sendall(make(number))
+                number += 1
     elapsed = now - begun
     for sock in sent_at:
         sock.close()

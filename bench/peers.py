@@ -1,6 +1,6 @@
 """Programs of others that are measured beside ours: installed from npm into `build/peers`, started on the loopback.
 
-`available` says in a sentence why one is left out: no npm, no network, a Node that is too old.
+`install` says in a sentence why one is left out: no npm, no network, a Node that is too old.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INSTALL_S = 1500
 def install(name: str, *packages: str) -> str:
     """Put npm packages into `build/peers/NAME`, once. Returns '' or why it is left out."""
     folder = PEERS / name
-    if (folder / "node_modules" / ".bin" / name).exists():
+    if all((folder / "node_modules" / package / "package.json").exists() for package in packages):
         return ""
     if shutil.which("npm") is None:
         return f"{name} is left out: npm is not installed (Debian: apt install nodejs npm)"
@@ -44,15 +44,15 @@ def version(name: str) -> str:
 
 
 @contextmanager
-def node_red(folder: Path, flow: list[dict[str, Any]]) -> Iterator[int]:
-    """Node-RED with one flow; yields its port. `install` must have said ''."""
+def node_red(folder: Path, flow: list[dict[str, Any]], more: str = "") -> Iterator[int]:
+    """Node-RED with one flow, and with `more` in its settings; yields its port. `install` must have said ''."""
     port = free_port()
     home = folder / "node-red"
     home.mkdir()
     (home / "flows.json").write_text(json.dumps(flow))
     (home / "settings.js").write_text(
         "module.exports = {uiHost: '127.0.0.1', httpAdminRoot: false, flowFile: 'flows.json', credentialSecret: false,"
-        " logging: {console: {level: 'error'}}}"
+        f" logging: {{console: {{level: 'error'}}}}, {more}}}"
     )
     node_modules = PEERS / "node-red" / "node_modules"
     words = [str(node_modules / ".bin" / "node-red"), "--userDir", str(home), "--port", str(port)]
@@ -63,6 +63,34 @@ def node_red(folder: Path, flow: list[dict[str, Any]]) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def postgresql_flow(url: str, headers: dict[str, str], database: str) -> tuple[list[dict[str, Any]], str]:
+    """A webhook that answers at once, reads the record and upserts it; and the settings that it needs.
+
+    The row is written by npm's `pg`, which Node-RED's PostgreSQL nodes use too: through a pool, in a function node.
+    """
+    ask = (
+        f"return {{url: '{url}/rest/v1.0/projects/' + msg.payload.project_id + '/rfis/' + msg.payload.resource_id,"
+        f" method: 'GET', headers: {json.dumps(headers)}, project: msg.payload.project_id}};"
+    )
+    write = (
+        "const b = msg.payload; await global.get('pool').query(`INSERT INTO red_rfis (id, project_id, updated_at, body)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id, updated_at ="
+        " excluded.updated_at, body = excluded.body WHERE red_rfis.updated_at < excluded.updated_at`,"
+        " [String(b.id), msg.project, b.updated_at, JSON.stringify(b)]);"
+    )
+    flow = [
+        {**WEBHOOK[0]},
+        {**WEBHOOK[1], "wires": [["out", "ask"]]},
+        {**WEBHOOK[2]},
+        {"id": "ask", "z": "tab", "type": "function", "func": ask, "outputs": 1, "wires": [["get"]]},
+        {"id": "get", "z": "tab", "type": "http request", "method": "use", "ret": "obj", "persist": True, "wires": [["write"]]},
+        {"id": "write", "z": "tab", "type": "function", "func": write, "outputs": 1, "wires": [[]]},
+    ]
+    pg = PEERS / "node-red" / "node_modules" / "pg"
+    pool = f"new (require('{pg}').Pool)({{connectionString: '{database}', max: 16}})"
+    return flow, f"functionGlobalContext: {{pool: {pool}}}"
 
 
 # A webhook that answers at once and keeps nothing, as its users build it.

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +76,8 @@ class Server:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
-    """A cluster of its own, fsync on, reached through 127.0.0.1 without a password."""
+def postgresql(connections: int = 60, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A cluster of its own, fsync on, reached through 127.0.0.1 without a password. The server gets `env` besides ours."""
     bin_ = Path(program("pg_ctl", "/usr/lib/postgresql/*/bin/pg_ctl")).parent
     folder = Path(tempfile.mkdtemp(prefix="tieback-pg-"))
     port = free_port()
@@ -89,8 +89,16 @@ def postgresql() -> Iterator[Server]:
     held: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=60"]
-        held.append(subprocess.Popen([bin_ / "postgres", "-D", folder / "data", "-p", str(port), *options], **run))  # type: ignore[call-overload]
+        options = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={folder}",
+            "-c",
+            f"max_connections={connections}",
+        ]
+        words = [bin_ / "postgres", "-D", folder / "data", "-p", str(port), *options]
+        held.append(subprocess.Popen(words, env={**os.environ, **(env or {})}, **run))  # type: ignore[call-overload]
         wait_until(lambda: _accepts(port), 60, "PostgreSQL")
 
     def kill() -> None:
