@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from store import events
+from store import events, searching
 from store.models import Effect, Event, Run
 
 EVENT_STATES = ("matched", "ignored", "unsupported", "quarantined")
@@ -26,11 +26,11 @@ def found(
     """The ids of fitting events after one and up to another, oldest first and at most `limit`.
 
     Fitting are those that it had a run for, or that are of a source, or of a connector and resource, that it listens to.
-    `asked`: since; resource; state, which is one of the event or one of the automation's run for it.
+    `asked`: as in `store.searching.events`; state is one of the event or one of the automation's run for it.
     """
-    only = _fitting(automation, heard, sources, asked)
-    only += [Event.id > after, *([Event.id <= newest] if newest is not None else [])]
-    return list(db.scalars(select(Event.id).where(*only).order_by(Event.id).limit(limit)))
+    wanted = _fitting(db, select(Event.id), automation, heard, sources, asked)
+    wanted = wanted.where(Event.id > after, *([Event.id <= newest] if newest is not None else []))
+    return list(db.scalars(wanted.order_by(Event.id).limit(limit)))
 
 
 def count(
@@ -38,25 +38,23 @@ def count(
 ) -> tuple[int, int]:
     """How many fit, and the newest of them; (0, 0) when none does."""
     counted = select(func.count(), func.max(Event.id)).select_from(Event)
-    many, newest = db.execute(counted.where(*_fitting(automation, heard, sources, asked))).one()
+    many, newest = db.execute(_fitting(db, counted, automation, heard, sources, asked)).one()
     return int(many), int(newest or 0)
 
 
 def _fitting(
-    automation: str, heard: Collection[tuple[str, str]], sources: Collection[str], asked: dict[str, Any]
-) -> list[ColumnElement[bool]]:
-    since, state, resource = asked.get("since"), asked.get("state"), asked.get("resource")
+    db: Connection, wanted: Any, automation: str, heard: Collection[tuple[str, str]], sources: Collection[str],
+    asked: dict[str, Any],
+) -> Any:  # fmt: skip
+    state = asked.get("state")
+    of_event = state in EVENT_STATES
     ran = Event.id.in_(select(Run.event_id).where(Run.automation == automation))
     of = [and_(Event.connector == one, func.lower(Event.resource_name) == name.lower()) for one, name in heard]
-    only: list[ColumnElement[bool]] = [Event.replays.is_(None), Event.purged_at.is_(None)]
-    only += [or_(ran, Event.source.in_(sources), *of)]
-    only += [Event.created_at >= since] if since is not None else []
-    only += [func.lower(Event.resource_name) == str(resource).lower()] if resource is not None else []
-    if state in EVENT_STATES:
-        only.append(Event.state == state)
-    elif state is not None:
-        only.append(Event.id.in_(select(Run.event_id).where(Run.automation == automation, Run.state == state)))
-    return only
+    wanted = searching.fitting_events(db, wanted, {**asked, "state": state if of_event else None})
+    wanted = wanted.where(Event.replays.is_(None), Event.purged_at.is_(None), or_(ran, Event.source.in_(sources), *of))
+    if state is None or of_event:
+        return wanted
+    return wanted.where(Event.id.in_(select(Run.event_id).where(Run.automation == automation, Run.state == state)))
 
 
 def applied(db: Connection, automation: str, event_id: int) -> int:

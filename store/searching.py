@@ -48,9 +48,9 @@ def run_count(db: Connection, only: Only, **asked: Any) -> tuple[int, int]:
     return int(count), int(newest or 0)
 
 
-def text_above(db: Connection) -> int:
-    """The run before the first one whose words are looked at, as things stand now."""
-    return int(db.scalar(select(_oldest_looked_at(Run.id))) or 0)
+def text_above(db: Connection, of: type[Run | Event]) -> int:
+    """The run or event before the first one whose words are looked at, as things stand now."""
+    return int(db.scalar(select(_oldest_looked_at(of.id))) or 0)
 
 
 def _runs_alone(wanted: Any, asked: Dict) -> Any:
@@ -81,19 +81,21 @@ def _of_runs(db: Connection, only: Only, before: int | None, asked: Dict) -> lis
 
 def events(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
     """`asked`: state, connector, source, action, resource, record, project, text (anywhere in what was sent), hours."""
-    conditions = [
-        *of(Event.connector, only),
-        *_same(Event, asked, "state", "connector", "source", "action"),
-        *_about(asked),
-        *_lately(db, Event.created_at, asked),
-    ]
-    if before is not None:
-        conditions.append(Event.id < before)
-    wanted = select(*_EVENT)
-    if asked.get("text"):
-        wanted = wanted.outerjoin(Delivery, Delivery.id == Event.delivery_id)
-        conditions += [Event.id > _oldest_looked_at(Event.id), _sent(db, asked["text"])]
-    return _dicts(db, wanted.where(*conditions).order_by(Event.id.desc()).limit(limit))
+    conditions = [*of(Event.connector, only), *([Event.id < before] if before is not None else [])]
+    wanted = fitting_events(db, select(*_EVENT), asked).where(*conditions)
+    return _dicts(db, wanted.order_by(Event.id.desc()).limit(limit))
+
+
+def fitting_events(db: Connection, wanted: Any, asked: Dict) -> Any:
+    """A select of events with the conditions of `events`. With `text_above`, words are looked for from that event on."""
+    wanted = wanted.where(
+        *_same(Event, asked, "state", "connector", "source", "action"), *_about(asked), *_lately(db, Event.created_at, asked)
+    )
+    if not asked.get("text"):
+        return wanted
+    above = asked["text_above"] if asked.get("text_above") is not None else _oldest_looked_at(Event.id)
+    joined = wanted.outerjoin(Delivery, Delivery.id == Event.delivery_id)
+    return joined.where(Event.id > above, _sent(db, asked["text"]))
 
 
 def deliveries(db: Connection, only: Only, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:

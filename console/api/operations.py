@@ -21,12 +21,13 @@ RowId = Annotated[int, Field(ge=1, lt=10**18)]
 
 
 class Where(Wish):
-    """Which runs; of events only `state`, `resource` and `since` are known."""
+    """Which runs. Events know `state`, `connector`, `source`, `resource`, `record`, `project`, `text` and `since`."""
 
     state: Text | list[str] = None
     automation: Text = None
     connector: Text = None
     lane: Text = None
+    source: Text = None
     resource: Text = None
     record: Text = None
     project: Text = None

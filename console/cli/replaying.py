@@ -20,20 +20,27 @@ from console.verbs.at_hand import AtHand, at_hand
 @click.option("--since", metavar="LENGTH", help="Events of the last 2h, 3d, …")
 @click.option("--state", type=click.Choice(replaying.STATES), help="Of the event, or of the automation's run for it.")
 @click.option("--resource", help="Events of this resource.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"Those that fit; may be given several times. Names: {', '.join(choosing.OF_EVENTS)}.",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Look at so many when dry.")
 @click.option("--dry-run/--live", "dry", default=True, show_default=True, help="Say what would happen, or make new runs.")
 @click.option("--repeat-effects", is_flag=True, help="Make effects again that were applied already. Asks first.")
 @bulk.options
 def replay(
-    ids: tuple[int, ...], rule: str, since: str | None, state: str | None, resource: str | None, limit: int, dry: bool,
-    repeat_effects: bool, **given: Any,
+    ids: tuple[int, ...], rule: str, since: str | None, state: str | None, resource: str | None, conditions: tuple[str, ...],
+    limit: int, dry: bool, repeat_effects: bool, **given: Any,
 ) -> int:  # fmt: skip
     """Let stored events come once more for one automation: dry first, then --live as new runs.
 
     They work with the copies of the record of then. An effect that was applied already is not made again. Live, one event is
     a run at once; several are an operation that a worker does: tieback operations.
     """
-    where = {"since": since, "state": state, "resource": resource}
+    where = {"since": since, "state": state, "resource": resource, **bulk.where(conditions)}
     what = {"rule": rule, "where": where, "ids": list(ids), "repeat_effects": repeat_effects}
     with at_hand() as here:
         if dry and not given["count_only"]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import render_template
 
-from console.pages.parts import PAGE_ROWS, asked, before, drawn, here, older, sought
+from console.pages.parts import PAGE_ROWS, asked, before, drawn, here, me, older, sought
 from console.verbs import fitting, looking, showing
 
 SPANS = ("1h", "6h", "24h", "7d", "30d")
@@ -16,14 +18,19 @@ def list_() -> tuple[str, int]:
     span = asked("since")
     found, unfit = sought(lambda: looking.events(here(), PAGE_ROWS + 1, before(), hours=fitting.since(span), **filters))
     rows, next_page = older(found)
+    query = urlencode({name: value for name, value in {**filters, "since": span}.items() if value})
+    replays = me().may("operations.ask") and here().only is None and filters["state"] != "received"
     return drawn(
-        "events/list.html", unfit, events=rows, next_page=next_page, filters=filters, span=span, spans=SPANS,
+        "events/list.html", unfit, query=query, replays=replays, events=rows,
+        next_page=next_page, filters=filters, span=span, spans=SPANS,
         states=fitting.EVENTS["state"], sources=fitting.EVENTS["source"], any_filter=any(filters.values()) or bool(span),
     )  # fmt: skip
 
 
 def show(id: int) -> str:
-    return render_template("events/show.html", event=showing.event(here(), id))
+    found = showing.event(here(), id)
+    replays = me().may("operations.ask") and here().only is None and found["replays"] is None and found["purged_at"] is None
+    return render_template("events/show.html", event=found, replays=replays)
 
 
 def deliveries() -> tuple[str, int]:

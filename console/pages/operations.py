@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
 from console.pages.parts import PAGE_ROWS, Typed, asked, before, done, drawn, field, here, older, refused, say, sought
-from console.verbs import choosing, fitting, operating
+from console.verbs import choosing, fitting, operating, replaying
 from console.verbs.at_hand import NotThere
 from console.verbs.operating import Pace
 
 PAGE = "/operations"
 CAREFUL = {"canary": "3", "window_s": "10", "rate": "", "why": ""}
+OF = {"retry": "run", "cancel": "run", "replay": "event"}
 Dict = dict[str, Any]
 
 
@@ -39,39 +40,42 @@ def show(id: int) -> str:
 def ask() -> str:
     """How many it would be, before anything is done."""
     kind, what = _wished(request.args)
-    return _drawn(kind, what, CAREFUL if kind == "retry" else {**CAREFUL, "canary": ""})
+    return _drawn(kind, what, {**CAREFUL, "canary": ""} if kind == "cancel" else CAREFUL)
 
 
 def _drawn(kind: str, what: Dict, typed: dict[str, str], error: str | None = None, wrong: str | None = None) -> str:
     found: Dict = {"total": 0, "what": what}
+    nothing_said = not what["where"] and not what["ids"] and not what["everything"]
+    rules = replaying.rules(here()) if kind == "replay" else []
     try:
-        found = operating.preview(here(), kind, what)
+        if kind != "replay" or what["rule"]:
+            found = operating.preview(here(), kind, what)
     except NotThere as missing:
         error = error or str(missing)
     except ConfigError as unfit:
         error = error or str(unfit)
-    nothing_said = not what["where"] and not what["ids"] and not what["everything"]
     return render_template(
-        "operations/ask.html", kind=kind, what=what, shown=found["what"], total=found["total"], typed=Typed(typed), error=error,
-        wrong=wrong, nothing_said=nothing_said, query=urlencode([*_fields(kind, what), ("everything", "1")]),
-        fields=_fields(kind, what), back="/runs?" + urlencode(_conditions(what)),
+        "operations/ask.html", kind=kind, subject=OF[kind], rules=rules, what=what, shown=found["what"], total=found["total"],
+        typed=Typed(typed), error=error, wrong=wrong, nothing_said=nothing_said, fields=_fields(kind, what),
+        query=urlencode([*_fields(kind, what), ("everything", "1")]), back=f"/{OF[kind]}s?" + urlencode(_conditions(what)),
     )  # fmt: skip
 
 
 def _wished(given: MultiDict[str, str]) -> tuple[str, Dict]:
-    """What the address or the form says: `kind`, a condition of each name, `id` of each one that was chosen, `everything`."""
+    """What the address or the form says: `kind`, a condition of each name, `id` of each one that was chosen, `everything`.
+
+    For a replay also `rule`, the automation that is to hear the events.
+    """
+    kind = given.get("kind", "")
+    kind = kind if kind in OF else "retry"
     where: Dict = {}
-    for name in choosing.OF_RUNS:
+    for name in choosing.OF_EVENTS if kind == "replay" else choosing.OF_RUNS:
         values = [value[:400].strip() for value in given.getlist(name) if value.strip()]
         if values:
             where[name] = values if len(values) > 1 else values[0]
     ids = [int(text) for text in given.getlist("id")[: choosing.MOST_CHOSEN + 1] if text.isdigit() and len(text) <= 18]
-    kind = given.get("kind", "")
-    return kind if kind in ("retry", "cancel") else "retry", {
-        "where": where,
-        "ids": ids,
-        "everything": bool(given.get("everything")),
-    }
+    what: Dict = {"where": where, "ids": ids, "everything": bool(given.get("everything"))}
+    return kind, {**what, "rule": given.get("rule", "")[:64].strip()} if kind == "replay" else what
 
 
 def _conditions(what: Dict) -> list[tuple[str, str]]:
@@ -83,8 +87,9 @@ def _conditions(what: Dict) -> list[tuple[str, str]]:
 
 def _fields(kind: str, what: Dict) -> list[tuple[str, str]]:
     """The same wish once more, as fields of a form."""
-    all_of_it = [("everything", "1")] if what["everything"] else []
-    return [("kind", kind), *_conditions(what), *(("id", str(id)) for id in what["ids"]), *all_of_it]
+    found = [("kind", kind), *_conditions(what), *(("id", str(id)) for id in what["ids"])]
+    found += [("everything", "1")] if what["everything"] else []
+    return found + ([("rule", what["rule"])] if what.get("rule") else [])
 
 
 def start() -> BaseResponse | tuple[str, int]:

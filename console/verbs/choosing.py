@@ -11,6 +11,7 @@ from config.problems import did_you_mean
 from console.verbs import fitting, looking, replaying
 from console.verbs.at_hand import AtHand, NotThere
 from store import replays, searching, timers
+from store.models import Event, Run
 from store.runs import AGAIN
 from store.session import reading
 from workers import bulk
@@ -22,7 +23,8 @@ OF_RUNS = (
     "text", "since", "until",
     "ended_since",
 )  # fmt: skip
-OF_EVENTS = ("state", "resource", "since")
+OF_EVENTS = ("state", "connector", "source", "resource", "record", "project", "text", "since")
+EVENTS: fitting.Choices = {"state": replaying.STATES, "source": fitting.EVENTS["source"]}
 STATES: Mapping[str, Sequence[str]] = {"retry": AGAIN, "cancel": ("waiting", "running", "parked")}
 USUAL: Mapping[str, Sequence[str]] = {"retry": ("failed",), "cancel": ("waiting", "running", "parked")}
 MOST_CHOSEN = 10_000
@@ -44,7 +46,7 @@ def runs(here: AtHand, kind: str, what: Mapping[str, Any]) -> tuple[Dict, int]:
     looking.runs_fit(where)
     with reading(here.engine) as db:
         if where.get("text"):
-            where["text_above"] = searching.text_above(db)
+            where["text_above"] = searching.text_above(db, Run)
         _pin(where, timers.clock(db))
         kept: Dict = {"where": where}
         if ids is not None:
@@ -56,15 +58,14 @@ def runs(here: AtHand, kind: str, what: Mapping[str, Any]) -> tuple[Dict, int]:
 
 
 def events(here: AtHand, what: Mapping[str, Any]) -> tuple[Dict, int]:
-    """The same of events that one automation is to hear again: `rule`, and which."""
+    """The same of events that one automation is to hear again: `rule`, and which. The state is theirs or that of its runs."""
     if here.only is not None:
         raise ConfigError("replays are about the installation as a whole, and you see some companies of it.")
     where, ids = _said(what, OF_EVENTS, "events")
-    if where.get("state") not in (None, *replaying.STATES):
-        raise ConfigError(
-            f'"{str(where["state"])[:40]}" is no state of an event or run. There are: {", ".join(replaying.STATES)}'
-        )
+    fitting.check(EVENTS, where)
     with reading(here.engine) as db:
+        if where.get("text"):
+            where["text_above"] = searching.text_above(db, Event)
         rule, version = replaying.in_force(db, str(what.get("rule") or ""))
         if rule.stage == "off":
             raise ConfigError(f"{rule.id} is in stage: off. Write stage: shadow or live.")

@@ -38,6 +38,12 @@ def live(here: AtHand, name: str, id: int, *, repeat_effects: bool = False) -> i
     return run_id
 
 
+def rules(here: AtHand) -> list[str]:
+    """The automations in force, of which one can hear events once more."""
+    with reading(here.engine) as db:
+        return [one.name for one in definitions.active(db)]
+
+
 def in_force(db: Any, name: str) -> tuple[Automation, int]:
     """The automation as it is in force, and its version. Raises: NotThere."""
     active = {one.name: one for one in definitions.active(db)}

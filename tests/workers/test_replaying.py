@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from automations.scope import SiteTables
 from config.settings import Settings
-from store import definitions, replays, tracing
+from store import definitions, replays, searching, tracing
 from store.session import reading, writing
 from tests.workers.conftest import changed
 from tests.workers.rig import Rig, payload, rig
@@ -113,3 +113,23 @@ def test_filters_count_first_and_leave_replays_out(site: Any, far: Any) -> None:
                 asked: Any = {"since": None, "state": state, "resource": "rfis"}
                 assert replays.found(db, "rule", {("acme", "RFIs")}, (), 10, **asked) == fits
                 assert replays.count(db, "rule", {("acme", "RFIs")}, (), **asked) == (len(fits), max(fits, default=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "fits", "other"),
+    [("connector", "acme", "north"), ("source", "webhook", "manual"), ("record", "7", "8"), ("project", None, "1"),
+     ("text", "RFIs", "no such words")],
+)  # fmt: skip
+def test_events_to_be_replayed_are_found_as_the_page_of_events_finds_them(
+    site: Any, far: Any, name: str, fits: str | None, other: str
+) -> None:
+    with site() as one:
+        id = happened(one, far)
+        row = next(row for row in one.rows("SELECT * FROM tieback_events") if row["id"] == id)
+        known = {"record": row["resource_id"], "project": row["project_id"]}
+        with reading(one.engine) as db:
+            for value, found in ((known.get(name, fits), [id]), (other, [])):
+                asked: Any = {name: value}
+                assert replays.found(db, "rule", {("acme", "RFIs")}, (), 10, **asked) == found, value
+                shown = searching.events(db, None, 10, **asked)
+                assert [event["id"] for event in shown if event["id"] == id] == found, value

@@ -93,6 +93,54 @@ def test_chosen_runs_are_withdrawn_before_anything_happened(looked: Page, one: R
     assert states(one) == ["failed"] * 3
 
 
+def test_events_are_replayed_from_the_list_for_one_automation_the_first_ones_tried_and_the_rest_seen_to_follow(
+    looked: Page, one: Rig, engine: Engine
+) -> None:
+    # Given twelve events of one connector, and three of another
+    failed(one, 12)
+    failed(one, 3, connector="north")
+    # When somebody comes from the filtered list to the automation and the count, and begins, two first
+    looked.goto("/events?connector=acme")
+    looked.get_by_role("link", name="Replay…").click()
+    expect(looked.get_by_role("heading", level=1)).to_have_text("Replay these events for which automation?")
+    looked.get_by_label("Automation").select_option("rule")
+    looked.get_by_role("button", name="Count").click()
+    expect(looked.get_by_role("heading", level=1)).to_have_text("Replay 12 events?")
+    expect(looked.get_by_role("region", name="Which events")).to_contain_text("acme")
+    looked.get_by_label("Try first").fill("2")
+    looked.get_by_label("Undo window, seconds").fill("0")
+    looked.get_by_role("button", name="Replay 12 events").click()
+    # Then the rest follows once the runs of the first ones ended well, and what nobody has begun with is taken back
+    slices(one, 2)
+    heading = looked.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("canary")
+    assert states(one)[15:] == ["waiting"] * 2
+    do_runs(one)
+    slices(one, 3)
+    expect(heading).to_contain_text("done")
+    expect(looked.get_by_role("region", name="What was asked for")).to_contain_text("rule")
+    looked.get_by_role("button", name="Take back").click()
+    slices(one, 2)
+    expect(looked.get_by_role("note")).to_contain_text("taken back: 10 of 12; 2 had begun already and go on")
+    assert states(one)[15:] == ["ok"] * 2 + ["cancelled"] * 10
+
+
+def test_chosen_events_are_replayed(looked: Page, one: Rig, engine: Engine) -> None:
+    failed(one, 3)
+    looked.goto("/events")
+    for id in (1, 3):
+        looked.get_by_label(f"Choose event {id}").check()
+    looked.get_by_role("button", name="Replay…").click()
+    looked.get_by_role("button", name="Count").click()
+    expect(looked.get_by_role("heading", level=1)).to_have_text("Replay 2 events?")
+    looked.get_by_role("button", name="Replay 2 events").click()
+    slices(one, 2)
+    assert [row["replays"] for row in one.rows("SELECT replays FROM tieback_events WHERE replays IS NOT NULL ORDER BY id")] == [
+        1,
+        3,
+    ]
+
+
 def test_its_pages_are_readable_by_everybody_at_the_width_of_a_phone_too(
     browser: Browser, console: Served, one: Rig, script: str, settings: Settings
 ) -> None:
@@ -102,8 +150,12 @@ def test_its_pages_are_readable_by_everybody_at_the_width_of_a_phone_too(
         page = seen.page
         page.goto("/operations/new?kind=retry&state=failed")
         assert findings(page, script) == []
+        page.goto("/operations/new?kind=replay&since=1d&rule=rule")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Replay 3 events?")
+        assert findings(page, script) == []
+        page.goto("/operations/new?kind=retry&state=failed")
         page.get_by_role("button", name="Retry 3 runs").click()
-        for path in ("/operations/1", "/operations", "/runs"):
+        for path in ("/operations/1", "/operations", "/runs", "/events", "/operations/new?kind=replay&since=1d"):
             page.goto(path)
             assert findings(page, script) == [], path
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from console.verbs import looking, operating
-from store import apitokens, cause_names, operations
+from store import apitokens, cause_names, definitions, operations
 from store.models import Run
 from store.session import writing
 from store.types import now
@@ -100,6 +100,35 @@ def test_without_a_choice_it_is_a_question_and_not_everything(otto: Visitor, eng
     assert '<button class="main">' not in page.text
     assert begun(otto, otto.get("/account"), kind="retry").status == 422
     assert "Retry 1 run?" in otto.get("/operations/new?kind=retry&everything=1").text
+
+
+def test_a_replay_asks_for_its_automation_and_without_a_filter_is_a_question(otto: Visitor, engine: Engine) -> None:
+    fail(engine, "e1", "e2")
+    rule = "format: 1\nid: rule\nstage: live\nwhen: [{manual: {}}]\ndo: [{use: set, with: {n: 1}}]\n"
+    with writing(engine) as db:
+        definitions.activate(db, "rule", "automations/rule.yaml", rule)
+    assert 'href="/operations/new?kind=replay&amp;source=webhook"' in otto.get("/events?source=webhook").text
+    assert "/operations/new?kind=replay&amp;id=1" in otto.get("/events/1").text
+    page = otto.get("/operations/new?kind=replay&source=webhook")
+    assert "Replay these events for which automation?" in page.text
+    assert "Replay 2 events?" in otto.get("/operations/new?kind=replay&source=webhook&rule=rule").text
+    nothing = otto.get("/operations/new?kind=replay&rule=rule")
+    assert "No event was chosen and no filter set" in nothing.text
+    assert begun(otto, page, kind="replay", rule="rule").status == 422
+    assert "Replay 2 events?" in otto.get("/operations/new?kind=replay&rule=rule&everything=1").text
+    unknown = begun(otto, page, kind="replay", rule="rul", source="webhook")
+    assert (unknown.status, "no automation &#34;rul&#34; is in force" in unknown.text) == (404, True)
+    wrong = begun(otto, page, kind="replay", rule="rule", source="pigeon")
+    assert (wrong.status, "source: there is no &#34;pigeon&#34;" in wrong.text) == (422, True)
+    answer = begun(otto, page, kind="replay", rule="rule", source="webhook", canary="1", window_s="0")
+    assert (answer.status, answer.location) == (303, "/operations/1")
+
+
+def test_who_sees_some_companies_alone_is_offered_no_replay(filled: Any) -> None:
+    nick = Visitor(filled[0].url)
+    nick.sign_in("nick")
+    page = nick.get("/events")
+    assert (page.status, "kind=replay" in page.text) == (200, False)
 
 
 @pytest.mark.parametrize(
