@@ -1,4 +1,4 @@
-"""Run every program here, one after the other, and print one table: `python -m bench [NAME...] [--tiny] [--database URL]`.
+"""Run every program here, one after the other, and print one table: `python -m bench [NAME...] [--tiny]`.
 
 What each said stands in `build/bench/NAME.json`, with its own figures where it writes some, and all of it in
 `build/bench/all.json`. `--tiny` takes sizes that only show that a program works. Nothing here fails because a machine is slow.
@@ -13,25 +13,30 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench.databases import missing
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "build" / "bench"
 # For a look whether it works; what is not here runs as it is.
 TINY = {
-    "accept": ["--seconds", "1", "--connections", "4", "--rounds", "1"],
+    "accept": ["--seconds", "0.5", "--connections", "4", "--rounds", "1"],
     "backtest": ["--count", "500"],
     "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
     "connector_add": ["--rounds", "1"],
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
     "event_row": ["--count", "40", "--rounds", "1", "--workers", "1"],
     "import_rfis": ["--count", "500"],
+    "import_peers": ["--count", "500"],
     "latency": ["--events", "3", "--import-count", "500"],
     "matching": ["--count", "30"],
     "quota_burst": ["--processes", "2", "--seconds", "4"],
 }
-NEEDS_DATABASE = ("console",)
+# The servers that a program starts for itself.
+NEEDS = {"console": ("postgresql",), **dict.fromkeys(("event_row", "import_peers", "latency"), ("postgresql", "redis"))}
 MOST_S = 3 * 3600
 
 
@@ -48,10 +53,9 @@ def main(words: list[str] | None = None, out: Path = OUT) -> int:
         "names", nargs="*", choices=[[], *programs()], metavar="NAME", help=f"one or more of {', '.join(programs())}"
     )
     parser.add_argument("--tiny", action="store_true", help="sizes that only show that it works")
-    parser.add_argument("--database", help="an empty PostgreSQL database made for this")
     given = parser.parse_args(words)
     out.mkdir(parents=True, exist_ok=True)
-    done = [_run(name, given.tiny, given.database, out) for name in given.names or known]
+    done = [_run(name, given.tiny, out) for name in given.names or known]
     whole = {"machine": _machine(), "tiny": given.tiny, "programs": done}
     (out / "all.json").write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
     _show(done)
@@ -67,12 +71,15 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _run(name: str, tiny: bool, database: str | None, out: Path) -> dict[str, Any]:
-    if name in NEEDS_DATABASE and not database:
-        return _kept(out, name, "left out", [], ["needs --database postgresql://…, a database made for it"], 0.0, None)
+def left_out(name: str, missing: Callable[..., str] = missing) -> str:
+    """Why a program cannot run here, in a sentence; '' when it can."""
+    return missing(*NEEDS.get(name, ()))
+
+
+def _run(name: str, tiny: bool, out: Path) -> dict[str, Any]:
+    if why := left_out(name):
+        return _kept(out, name, "left out", [], [why], 0.0, None)
     arguments = list(TINY.get(name, ())) if tiny else []
-    if name in NEEDS_DATABASE and database:
-        arguments += ["--database", database]
     figures = out / f"{name}.figures.json"
     figures.unlink(missing_ok=True)
     if "--json" in (HERE / f"{name}.py").read_text("utf-8"):

@@ -1,11 +1,13 @@
 """How fast the door takes deliveries in durably, against a Flask view that does nothing.
 
-    python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--json FILE]
+    python -m bench.accept [--database postgresql://…] [--processes 1] [--seconds 5] [--connections 64] [--rounds 3] [--slow-ms 2]
+        [--json FILE]
 
 The view stands on Granian, the fastest server tried, and once more on the door's own server; Node-RED's webhook
-stands beside them where npm can install it. Each contestant of ours has as many processes on one socket; the rounds
-are interleaved, so that whatever else the machine does meets all alike. Ratios are taken within a round, against the
-view on Granian. Compare nothing across machines.
+stands beside them where npm can install it. The door stands on SQLite, on PostgreSQL, and on a PostgreSQL whose every
+fsync takes 2 ms longer; where no database is named the two are throw-away servers. Each contestant of ours has as many
+processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
+taken within a round, against the view on Granian. Compare nothing across machines.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
 
-from bench import peers
+from bench import peers, slowdisk
+from bench.databases import database, missing
 from bench.load import Result, run
 from config import settings
 from config.secrets import Box, Secret
@@ -61,8 +65,8 @@ def main() -> int:
         sqlite = f"sqlite:///{folder}/tieback.db"
         contestants = [_granian(stack, options), start(stack, "noop", sqlite, "no-op view, our server", options.processes)]
         contestants.append(start(stack, "door", sqlite, "door on SQLite", options.processes))
-        if options.database:
-            contestants.append(start(stack, "door", options.database, "door on PostgreSQL", options.processes))
+        for name, url in _databases(stack, options):
+            contestants.append(start(stack, "door", url, name, options.processes))
         if left_out := peers.install("node-red", "node-red"):
             print(left_out)
         else:
@@ -72,6 +76,20 @@ def main() -> int:
         refusals = _refusals(contestants[2])
     _report(contestants, refusals, options)
     return 0
+
+
+def _databases(stack: contextlib.ExitStack, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """What the door's PostgreSQLs are called in the table, and their URLs."""
+    if not options.database and (why := missing("postgresql")):
+        print(f"PostgreSQL is left out: {why}")
+    else:
+        yield "door on PostgreSQL", stack.enter_context(database(options.database))
+    if not options.slow_ms:
+        return
+    if why := slowdisk.cannot():
+        print(why)
+    else:
+        yield f"door, fsync {options.slow_ms:g} ms slower", stack.enter_context(slowdisk.slow_postgresql(options.slow_ms))
 
 
 def run_along(stack: contextlib.ExitStack, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
@@ -88,6 +106,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--slow-ms", type=float, default=2.0, help="milliseconds more for each fsync; 0 leaves this out")
     parser.add_argument("--json", help="also write the results to this file")
     parser.add_argument("--serve", choices=["noop", "door"], help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
@@ -177,7 +196,7 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
     each = f"{options.processes} process{'es' if options.processes > 1 else ''} each"
     rounds = f"{options.rounds} rounds of {options.seconds:g} s"
     print(f"{options.connections} connections, {each}, {rounds}, {os.cpu_count()} processors")
-    print(f"{'':22}{'per second':>12}{'lowest':>9}{'highest':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'wrong':>7}")
+    print(f"{'':27}{'per second':>12}{'lowest':>9}{'highest':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'wrong':>7}")
     table = []
     for one in contestants:
         rates, p50, p99 = zip(*((result.rate, result.p50_ms, result.p99_ms) for result in one.results), strict=True)
@@ -189,7 +208,7 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
         }  # fmt: skip
         widths = (12, 9, 9, 9, 9, 8, 7)
         print(
-            f"{one.name:22}" + "".join(f"{value:>{width}}" for value, width in zip(list(row.values())[1:], widths, strict=True))
+            f"{one.name:27}" + "".join(f"{value:>{width}}" for value, width in zip(list(row.values())[1:], widths, strict=True))
         )
         table.append({**row, "rounds": [asdict(result) for result in one.results]})
     print("\na 401, in microseconds: " + "; ".join(f"{name} {times['median_us']}" for name, times in refusals.items()))

@@ -1,16 +1,18 @@
 """How long the console's lists, searches and groups take over many runs in PostgreSQL, and what a bulk retry costs the door.
 
-    python -m bench.console --database postgresql://… [--runs 1000000] [--rounds 5] [--seconds 5]
+    python -m bench.console [--database postgresql://…] [--runs 1000000] [--rounds 5] [--seconds 5]
 
-One run in ten has failed. The database gets our tables and so many rows: use one made for it. What is timed are the verbs,
-which pages, API and command line share. Then half of the failed runs are retried as one operation by a worker process,
-which also does the runs, while a door process takes deliveries; what the door does with an idle worker is the measure.
+One run in ten has failed. A database that is named gets our tables and so many rows; else it is a throw-away one. What is
+timed are the verbs, which pages, API and command line share. Then half of the failed runs are retried as one operation by
+a worker process, which also does the runs, while a door process takes deliveries; what the door does with an idle worker
+is the measure.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import statistics
 import subprocess
 import sys
@@ -19,11 +21,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
 from bench import accept
 from bench import load as door
+from bench.databases import database
 from config.settings import Settings, load
 from console.verbs import failing, looking, operating, overviewing, showing, standing
 from console.verbs.at_hand import AtHand
@@ -65,26 +69,43 @@ WHERE automation = 'rule-0' AND event_id % 10 = 0 AND state <> 'failed'
 
 def main() -> int:
     options = _options()
-    settings = _settings(options.database)
     if options.work:
-        _work(settings)
+        _work(_settings(options.database))
+    with database(options.database) as url:
+        return _measure(url, options)
+
+
+def _measure(url: str, options: argparse.Namespace) -> int:
+    settings = _settings(url)
     engine = open_engine(settings)
     migrate.upgrade(engine)
     here = AtHand(settings, engine, "bench")
-    _fill(here, options.runs)
-    for name, ask in _questions(here).items():
-        took = [_timed(ask) for _ in range(options.rounds + 1)][1:]
-        print(f"{name:34} median {statistics.median(took) * 1000:7.0f} ms   most {max(took) * 1000:7.0f} ms")
-    _bulk(here, options.database, options.seconds)
+    fill(here, options.runs)
+    lists = timed_lists(here, options.rounds)
+    for name, one in lists.items():
+        print(f"{name:34} median {one['median_ms']:7.0f} ms   most {one['most_ms']:7.0f} ms")
+    bulk = _bulk(here, url, options.seconds)
     engine.dispose()
+    if options.json:
+        Path(options.json).write_text(json.dumps({"runs": options.runs, "lists": lists, "bulk": bulk}, indent=1) + "\n")
     return 0
+
+
+def timed_lists(here: AtHand, rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of each question; the first asking of all warms up and is not counted."""
+    found = {}
+    for name, ask in _questions(here).items():
+        took = [1000 * _timed(ask) for _ in range(rounds + 1)][1:]
+        found[name] = {"median_ms": round(statistics.median(took), 1), "most_ms": round(max(took), 1)}
+    return found
 
 
 def _settings(database: str) -> Settings:
     return load({"TIEBACK_DATABASE_URL": database, "TIEBACK_SECRET_KEYS": accept.KEYS, "TIEBACK_LOG_LEVEL": "ERROR"}, Path.cwd())
 
 
-def _fill(here: AtHand, runs: int) -> None:
+def fill(here: AtHand, runs: int) -> None:
+    """So many events with a run each, spread over a week, where there are not so many yet."""
     with writing(here.engine) as db:
         if db.execute(text("SELECT count(*) FROM tieback_runs")).scalar_one() < runs:
             definitions.activate(db, "rule-0", "rule-0.yaml", RULE)
@@ -133,10 +154,10 @@ def _timed(ask: Callable[[], object]) -> float:
 # The bulk retry, and the door beside it
 
 
-def _bulk(here: AtHand, database: str, seconds: float) -> None:
+def _bulk(here: AtHand, url: str, seconds: float) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
-        served = accept.start(stack, "door", database, "door")
-        command = [sys.executable, "-m", "bench.console", "--work", "--database", database]
+        served = accept.start(stack, "door", url, "door")
+        command = [sys.executable, "-m", "bench.console", "--work", "--database", url]
         working = accept.run_along(stack, command, stdout=subprocess.PIPE)
         assert working.stdout is not None
         working.stdout.readline()
@@ -150,6 +171,7 @@ def _bulk(here: AtHand, database: str, seconds: float) -> None:
         print(f"bulk retry: {found['done']} of {found['total']} runs due again, {found['state']}, within {took:.0f} s")
         _told("the door while they are done", [_round(served, seconds) for _ in range(2)])
         print(f"its newest runs after that: {operating.shown(here, id)['outcomes']}")
+    return {"runs": found["done"], "seconds": round(took, 1), "door_p99_ms": max((one.p99_ms for one in rounds), default=0.0)}
 
 
 def _round(served: accept.Contestant, seconds: float) -> door.Result:
@@ -177,10 +199,11 @@ def _work(settings: Settings) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--database", required=True)
+    parser.add_argument("--database", default="", help="a PostgreSQL URL; a throw-away server when none is named")
     parser.add_argument("--runs", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long a round at the door takes")
+    parser.add_argument("--json", help="also write the result to this file")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -101,7 +101,7 @@ def _contestants(stack: contextlib.ExitStack, running: Production, workers: int)
         print(left_out)
         return [ours, with_dramatiq]
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    flow, more = peers.postgresql_flow(running.stage.simulator, _headers(running), running.database)
+    flow, more = peers.postgresql_flow(running.stage.simulator, headers(running), running.database)
     port = stack.enter_context(peers.node_red(folder, flow, more))
     return [ours, with_dramatiq, Contestant("Node-RED, keeps nothing", port, "k" * 43, "red_rfis")]
 
@@ -111,7 +111,7 @@ def _dramatiq(stack: contextlib.ExitStack, running: Production, workers: int) ->
     port = free_port()
     env = {
         **os.environ, "RAW_REDIS": running.redis, "RAW_DATABASE": running.database, "RAW_PROCORE": running.stage.simulator,
-        "RAW_HEADERS": json.dumps(_headers(running)), "PYTHONPATH": str(ROOT),
+        "RAW_HEADERS": json.dumps(headers(running)), "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     where = "bench.contestants.dramatiq_raw"
     door = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "16"]
@@ -123,7 +123,8 @@ def _dramatiq(stack: contextlib.ExitStack, running: Production, workers: int) ->
     return port
 
 
-def _headers(running: Production) -> dict[str, str]:
+def headers(running: Production) -> dict[str, str]:
+    """Of a call to the pretend Procore, signed in."""
     wish = {
         "grant_type": "client_credentials", "client_id": running.state["client_id"],
         "client_secret": running.state["client_secret"],

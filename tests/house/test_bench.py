@@ -25,10 +25,18 @@ def test_tiny_sizes_are_of_programs_that_are_there_and_options_that_they_have() 
 
 
 def test_a_program_that_was_run_stands_in_the_table_and_in_its_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert every.main(["matching", "console", "--tiny"], tmp_path) == 0
+    assert every.main(["matching", "--tiny"], tmp_path) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows if not row.startswith(" ")] == ["program", "matching", "console"]
+    assert [row.split()[0] for row in rows if not row.startswith(" ")] == ["program", "matching"]
     kept = json.loads((tmp_path / "matching.json").read_text("utf-8"))
     assert (kept["state"], kept["arguments"]) == ("ran", every.TINY["matching"])
     assert any("an event against" in line for line in kept["said"])
-    assert json.loads((tmp_path / "console.json").read_text("utf-8"))["state"] == "left out"
+
+
+def test_what_needs_a_server_that_is_not_installed_is_left_out_and_says_so() -> None:
+    def nothing(*servers: str) -> str:
+        return f"{servers[-1]} is not installed" if servers else ""
+
+    assert every.left_out("latency", nothing) == "redis is not installed"
+    assert every.left_out("matching", nothing) == ""
+    assert set(every.NEEDS) <= set(every.programs())
