@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from flask import Response
 from pydantic import Field
 
-from console.api.answering import asked, given, whole, wish
+from console.api.answering import asked, given, seconds, whole, wish
 from console.api.described import Described, Done, Given, Nothing, Pause, Wish
 from console.pages.parts import here
 from console.verbs import holding, working
@@ -68,13 +68,13 @@ def queues() -> Response:
 
 def queue_pause(lane: str) -> Response:
     wanted = wish(Pause)
-    holding.pause_lane(here(), lane, wanted.reason, wanted.hours)
+    holding.pause_lane(here(), lane, wanted.reason, seconds(wanted.hours))
     return given({"done": True, "lane": lane})
 
 
 def queue_drain(lane: str) -> Response:
     wanted = wish(Pause)
-    holding.drain_lane(here(), lane, wanted.reason, wanted.hours)
+    holding.drain_lane(here(), lane, wanted.reason, seconds(wanted.hours))
     return given({"done": True, "lane": lane})
 
 

@@ -7,30 +7,15 @@ from typing import Any, TypeVar
 
 import click
 
-from automations.durations import seconds
 from config.errors import ConfigError
 from console.cli import asking
 from console.cli import operations as shown_operations
-from console.cli.output import json_option, say, show_json
+from console.cli.output import Length, json_option, say, show_json
 from console.verbs import operating
 from console.verbs.at_hand import AtHand
 from console.verbs.operating import Pace
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Length(click.ParamType[float]):
-    """A length of time such as 30s or 5m, as seconds."""
-
-    name = "length"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return float(seconds(str(value)))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _OPTIONS = (

@@ -7,7 +7,7 @@ import click
 from config.errors import ConfigError
 from connectors.quota_state import LANES
 from console.cli.family import Family
-from console.cli.output import listing, listing_options, say
+from console.cli.output import for_how_long, listing, listing_options, pause_length, say
 from console.verbs import holding, showing, switching
 from console.verbs.at_hand import at_hand
 
@@ -59,8 +59,8 @@ effects_option = click.option("--effects", is_flag=True, help="Every change outs
 @lane_argument
 @effects_option
 @click.option("--reason", required=True, help="Why, for those who find it paused.")
-@click.option("--hours", type=click.FloatRange(0, 336, min_open=True), help="A lane goes on by itself after so many hours.")
-def pause(lane: str | None, effects: bool, reason: str, hours: float | None) -> None:
+@pause_length
+def pause(lane: str | None, effects: bool, reason: str, for_s: float | None) -> None:
     """Hold work back: a lane, or with --effects every change outside.
 
     Of a paused lane nothing new is taken; what arrives is kept and waits. With --effects no change goes out any more, within a
@@ -68,15 +68,15 @@ def pause(lane: str | None, effects: bool, reason: str, hours: float | None) -> 
     loses nothing.
     """
     _meant(lane, effects)
-    if effects and hours is not None:
-        raise ConfigError("changes outside are held until they are let go by hand. Leave --hours out.")
+    if effects and for_s is not None:
+        raise ConfigError("changes outside are held until they are let go by hand. Leave --for out.")
     with at_hand() as here:
         if lane is None:
             switching.pause_effects(here, reason)
             say("Changes outside are paused. To let them go out again: tieback queue resume --effects")
             return
-        holding.pause_lane(here, lane, reason, hours)
-    say(f"{lane}: paused" + (f" for {hours:g} h" if hours else f". To let it go on: tieback queue resume {lane}"))
+        holding.pause_lane(here, lane, reason, for_s)
+    say(f"{lane}: paused{for_how_long(for_s)}. To let it go on: tieback queue resume {lane}")
 
 
 named_lane = click.argument("lane", type=click.Choice(LANES))
@@ -85,12 +85,12 @@ named_lane = click.argument("lane", type=click.Choice(LANES))
 @queue.command()
 @named_lane
 @click.option("--reason", required=True, help="Why, for those who find it drained.")
-@click.option("--hours", type=click.FloatRange(0, 336, min_open=True), help="It goes on by itself after so many hours.")
-def drain(lane: str, reason: str, hours: float | None) -> None:
+@pause_length
+def drain(lane: str, reason: str, for_s: float | None) -> None:
     """Let a lane run empty: what is in it now is done, what comes from now on is kept and waits."""
     with at_hand() as here:
-        holding.drain_lane(here, lane, reason, hours)
-    say(f"{lane}: runs empty. Watch it: tieback queue lanes. To let it go on: tieback queue resume {lane}")
+        holding.drain_lane(here, lane, reason, for_s)
+    say(f"{lane}: runs empty{for_how_long(for_s)}. Watch it: tieback queue lanes. To let it go on: tieback queue resume {lane}")
 
 
 @queue.command()

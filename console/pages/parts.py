@@ -36,19 +36,13 @@ def field(name: str, most: int = 4000) -> str:
     return request.form.get(name, "")[:most].strip()
 
 
-def hours() -> float | None:
-    """How long a pause lasts; None: until somebody resumes it. Raises: ConfigError for what is no number."""
+def pause_s() -> float | None:
+    """How long a pause lasts, in seconds; None: until somebody resumes it. Raises: ConfigError for what is no number."""
     text = field("hours", 8)
     try:
-        return float(text) if text else None
+        return float(text) * 3600 if text else None
     except ValueError:
         raise ConfigError(f'hours: "{text}" is no number. Write such as 4, or nothing.') from None
-
-
-def pause_s() -> float | None:
-    """The same in seconds."""
-    length = hours()
-    return None if length is None else length * 3600
 
 
 class Typed(dict[str, Any]):

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.errors import ConfigError
 from console.pages import plots
-from console.pages.parts import done, field, here, hours, refused
+from console.pages.parts import done, field, here, pause_s, refused
 from console.verbs import holding, switching, working
 from console.verbs.at_hand import NotThere
 
@@ -50,12 +50,12 @@ def let_go() -> BaseResponse:
 
 def pause(lane: str) -> BaseResponse:
     told = f"The lane {lane} is paused. What is being done ends; nothing new is taken."
-    return _tried(lambda: holding.pause_lane(here(), lane, field("reason", 500), hours()), told)
+    return _tried(lambda: holding.pause_lane(here(), lane, field("reason", 500), pause_s()), told)
 
 
 def drain(lane: str) -> BaseResponse:
     told = f"The lane {lane} runs empty: what is in it is done, what comes from now on waits."
-    return _tried(lambda: holding.drain_lane(here(), lane, field("reason", 500), hours()), told)
+    return _tried(lambda: holding.drain_lane(here(), lane, field("reason", 500), pause_s()), told)
 
 
 def resume(lane: str) -> BaseResponse:

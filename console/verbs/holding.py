@@ -35,23 +35,23 @@ def lanes(here: AtHand) -> list[Dict]:
         return [overviewing.lane(name, found.get(name), paused.get(name), limits.get(name)) for name in LANES]
 
 
-def pause_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> None:
-    """Nothing of this lane is taken until it is resumed, or for so many hours; what is being done ends.
+def pause_lane(here: AtHand, lane: str, reason: str, for_s: float | None) -> None:
+    """Nothing of this lane is taken until it is resumed, or for so many seconds; what is being done ends.
 
     Raises: ConfigError for an unknown lane, no reason, or a time that does not fit.
     """
-    _hold(here, lane, reason, hours, "pause", "lane paused")
+    _hold(here, lane, reason, for_s, "pause", "lane paused")
 
 
-def drain_lane(here: AtHand, lane: str, reason: str, hours: float | None) -> None:
+def drain_lane(here: AtHand, lane: str, reason: str, for_s: float | None) -> None:
     """What is in the lane now is still done; what comes from now on waits until it is resumed. Raises: as `pause_lane`."""
-    _hold(here, lane, reason, hours, "drain", "lane drained")
+    _hold(here, lane, reason, for_s, "drain", "lane drained")
 
 
-def _hold(here: AtHand, lane: str, reason: str, hours: float | None, kind: str, verb: str) -> None:
+def _hold(here: AtHand, lane: str, reason: str, for_s: float | None, kind: str, verb: str) -> None:
     _lane(lane)
     why = said_why(reason, "the lane")
-    for_s = within(None if hours is None else hours * 3600)
+    for_s = within(for_s)
     with writing(here.engine) as db:
         until = None if for_s is None else board.clock(db) + dt.timedelta(seconds=for_s)
         pauses.put(db, lane, why, here.actor, until, kind)
@@ -78,7 +78,7 @@ def said_why(reason: str, what: str, how: str = "paused") -> str:
 def within(for_s: float | None) -> float | None:
     """How long a pause lasts, in seconds; None: until somebody resumes it. Raises: ConfigError for a time that does not fit."""
     if for_s is not None and not 0 < for_s <= LONGEST_H * 3600:
-        raise ConfigError(f"hours: a pause ends after up to {LONGEST_H} hours, or by hand. Write a number of hours, or nothing.")
+        raise ConfigError(f"a pause ends by itself after up to {LONGEST_H} hours, or by hand. Give a shorter time, or none.")
     return for_s
 
 

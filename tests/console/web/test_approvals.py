@@ -81,10 +81,14 @@ def test_the_switch_is_thrown_on_a_page_and_shown_everywhere(console: Served, en
 
 def test_the_command_line_has_the_same_verbs(tieback: Tieback) -> None:
     assert tieback("db", "upgrade").code == 0
-    assert tieback("queue", "pause", "manual", "--reason", "moving", "--hours", "2").code == 0
+    assert tieback("queue", "pause", "manual", "--reason", "moving", "--for", "2h").code == 0
     assert tieback("queue", "pause", "manul", "--reason", "moving").code == 2
     (row,) = [row for row in tieback("queue", "lanes", "--json").json() if row["lane"] == "manual"]
     assert row["pause"]["reason"] == "moving"
+    assert row["pause"]["until"] is not None
+    wrong = tieback("queue", "drain", "manual", "--reason", "moving", "--for", "2x")
+    assert (wrong.code, "--for" in wrong.err) == (2, True)
+    assert "up to 336 hours" in tieback("queue", "drain", "manual", "--reason", "moving", "--for", "15d").err
     assert tieback("queue", "resume", "manual").code == 0
     assert tieback("queue", "resume", "manual").code == 2
     for family in ("approvals", "alerts", "failures", "schedules"):

@@ -81,7 +81,7 @@ def test_a_pause_without_a_reason_or_with_a_strange_end_is_refused(filled: Serve
         name = "acme" if pause is connected.pause else "rule"
         with pytest.raises(ConfigError, match="reason: say why"):
             pause(filled.here, name, " ")
-        with pytest.raises(ConfigError, match="hours: a pause ends after up to 336 hours"):
+        with pytest.raises(ConfigError, match="a pause ends by itself after up to 336 hours"):
             pause(filled.here, name, "x", 0.0)
 
 
