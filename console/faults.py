@@ -15,7 +15,7 @@ from config.hiding import scrub
 from config.logs import about
 from console.verbs.at_hand import NotThere
 from console.verbs.changing import Conflict
-from console.verbs.fitting import Unfit
+from console.verbs.fitting import Misfit
 
 log = logging.getLogger("tieback.console")
 
@@ -91,7 +91,7 @@ def of_ours(error: TiebackError) -> Response:
         return answer("not-there", str(error))
     if isinstance(error, Conflict):
         return answer("unfit", str(error), 409)
-    if isinstance(error, Unfit):
+    if isinstance(error, Misfit):
         return answer("unfit", str(error), fields=[{"field": error.field, "message": error.said}])
     return answer("unfit", str(error)) if isinstance(error, ConfigError) else answer("elsewhere", str(error))
 

@@ -39,6 +39,8 @@ def change(name: str) -> BaseResponse | tuple[str, int]:
     typed: dict[str, Any] = {key: field(key, 4000) for key in (*FIELDS, *OF_HOOKS)} | {"private": bool(field("private"))}
     version, secret = field("version", 12), field("client_secret", 1000)
     began = int(version) if version.isascii() and version.isdigit() else None
+    if field("ask", 10):
+        return _companies(name, typed, Secret(secret) if secret else None, began)
     try:
         told, _ = verbs.change(here(), name, _given(typed), Secret(secret) if secret else None, began)
     except NotThere:
@@ -51,6 +53,19 @@ def change(name: str) -> BaseResponse | tuple[str, int]:
         return _drawn(name, typed, began, str(error)), 422
     say(f"{name} is changed; its automations go on with it. Next: apply its hooks.", *told)
     return redirect(f"/connectors/{name}", 303)
+
+
+def _companies(name: str, typed: dict[str, Any], secret: Secret | None, began: int | None) -> tuple[str, int]:
+    """The same form with the companies to choose from, or with why they cannot be told."""
+    try:
+        given = {key: value for key, value in _given(typed).items() if key != "company_id"}
+        found = verbs.companies(here(), name, given, secret)
+    except NotThere:
+        raise
+    except TiebackError as error:
+        said = f"The companies cannot be listed, so write the id of the company yourself. {error}"
+        return _drawn(name, typed, began, said), 422
+    return _drawn(name, typed, began, companies=found, again=secret is not None), 200
 
 
 def _given(typed: dict[str, Any]) -> dict[str, Any]:
@@ -68,11 +83,15 @@ def _given(typed: dict[str, Any]) -> dict[str, Any]:
     return {**plain, **hosts, **private, "projects": projects, "webhooks": webhooks}
 
 
-def _drawn(name: str, typed: dict[str, Any], version: int | None, error: str = "", checks: Any = ()) -> str:
+def _drawn(
+    name: str, typed: dict[str, Any], version: int | None, error: str = "", checks: Any = (),
+    companies: list[dict[str, str]] | None = None, again: bool = False,
+) -> str:  # fmt: skip
+    """`again` True: a secret was typed, and stands on no page, so it must be typed once more."""
     wrong = OF_CHECK.get(checks[0].name, checks[0].name) if checks else _meant(error)
     return render_template(
         "connectors/edit.html", name=name, typed=Typed(typed), version=version, error=error, wrong=wrong, checks=checks,
-        environments=ENVIRONMENTS, payload_versions=PAYLOAD_VERSIONS, apis=APIS,
+        environments=ENVIRONMENTS, payload_versions=PAYLOAD_VERSIONS, apis=APIS, companies=companies, again=again,
     )  # fmt: skip
 
 

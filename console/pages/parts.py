@@ -14,7 +14,7 @@ from console.access import Identity
 from console.guard import own_page
 from console.verbs import standing as standing_verbs
 from console.verbs.at_hand import AtHand
-from console.verbs.fitting import Unfit
+from console.verbs.fitting import Misfit
 from store import sessions
 from store.session import writing
 
@@ -61,7 +61,7 @@ def sought(find: Callable[[], list[dict[str, Any]]]) -> tuple[list[dict[str, Any
     """What a filter finds; or nothing, and the sentence of the field that does not fit."""
     try:
         return find(), None
-    except Unfit as error:
+    except Misfit as error:
         return [], str(error)
 
 

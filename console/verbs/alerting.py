@@ -28,7 +28,7 @@ SHOWN = (
 def listed(here: AtHand, limit: int, state: str | None = None) -> list[Dict]:
     """The newest first; `state` is open or resolved, None both. `told` names the destinations, `type` what to type first.
 
-    Raises: Unfit for another state.
+    Raises: Misfit for another state.
     """
     fitting.check(fitting.ALERTS, {"state": state})
     with reading(here.engine) as db:

@@ -13,7 +13,7 @@ from store.session import reading, writing
 
 
 def listed(here: AtHand, limit: int, before: int | None = None, state: str | None = None) -> list[dict[str, Any]]:
-    """The newest first; `state` is open, answered or expired. Raises: Unfit for another one."""
+    """The newest first; `state` is open, answered or expired. Raises: Misfit for another one."""
     fitting.check(fitting.APPROVALS, {"state": state})
     with reading(here.engine) as db:
         return searching.approvals(db, here.only, limit, before, state=state)

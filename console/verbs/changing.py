@@ -106,6 +106,14 @@ def _merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     return {**base, **given, "webhooks": {**config.get("webhooks", {}), **given.get("webhooks", {})}}
 
 
+def companies(here: AtHand, name: str, given: Mapping[str, Any], secret: Secret | None) -> list[dict[str, str]]:
+    """The companies that these credentials see at this place, by name; nothing is changed.
+
+    Raises: as `edit`; Permanent or Transient when Procore cannot be asked.
+    """
+    return connecting.companies(edit(here, name, given, secret).draft)
+
+
 def change(
     here: AtHand, name: str, given: Mapping[str, Any], secret: Secret | None, if_version: int | None = None
 ) -> tuple[list[str], list[Check]]:

@@ -26,7 +26,7 @@ IMPORTS: Choices = {"state": ("waiting", "running", "ok", "failed", "cancelled")
 OPERATIONS: Choices = {"kind": ("retry", "cancel", "replay", "backtest", "import"), "state": operations.STATES}
 
 
-class Unfit(ConfigError):
+class Misfit(ConfigError):
     """A filter says what it cannot. `field` is its name; `said` what was seen and what may be written."""
 
     def __init__(self, field: str, said: str):
@@ -36,21 +36,21 @@ class Unfit(ConfigError):
 
 
 def check(choices: Choices, asked: Mapping[str, Any]) -> None:
-    """Each filter is None, one of its choices, or several of them. Raises: Unfit for the first that is not."""
+    """Each filter is None, one of its choices, or several of them. Raises: Misfit for the first that is not."""
     for name, known in choices.items():
         value = asked.get(name)
         for one in value if isinstance(value, (list, tuple)) else [value]:
             if one is not None and one not in known:
                 seen = str(one)[:40]
-                raise Unfit(name, f'there is no "{seen}"{did_you_mean(seen, known) or "."} There are: {", ".join(known)}')
+                raise Misfit(name, f'there is no "{seen}"{did_you_mean(seen, known) or "."} There are: {", ".join(known)}')
 
 
 def number(name: str, text: Any) -> int | None:
-    """The id that a filter names; None when it is empty. Raises: Unfit."""
+    """The id that a filter names; None when it is empty. Raises: Misfit."""
     if text in (None, ""):
         return None
     if not re.fullmatch("[0-9]{1,18}", str(text)):
-        raise Unfit(name, f'"{str(text)[:40]}" is no {name.removesuffix("_id")}. Write its number.')
+        raise Misfit(name, f'"{str(text)[:40]}" is no {name.removesuffix("_id")}. Write its number.')
     return int(text)
 
 
@@ -65,8 +65,8 @@ def hours(text: str | None) -> float | None:
 
 
 def since(text: str | None) -> float | None:
-    """The filter `since` as hours. Raises: Unfit."""
+    """The filter `since` as hours. Raises: Misfit."""
     try:
         return hours(text)
     except ConfigError as error:
-        raise Unfit("since", str(error)) from None
+        raise Misfit("since", str(error)) from None

@@ -211,7 +211,7 @@ def shown(here: AtHand, id: int) -> dict[str, Any]:
 
 
 def listed(here: AtHand, limit: int, connector: str | None, state: str | None) -> list[dict[str, Any]]:
-    """Imports, newest first, with what they did in all. Raises: Unfit for a state that there is not."""
+    """Imports, newest first, with what they did in all. Raises: Misfit for a state that there is not."""
     fitting.check(fitting.IMPORTS, {"state": state})
     with reading(here.engine) as db:
         rows = [dict(row._mapping) for row in imports.listed(db, limit=limit, connector=connector, state=state, only=here.only)]

@@ -15,14 +15,14 @@ Dict = dict[str, Any]
 
 
 def runs(here: AtHand, limit: int, before: int | None = None, **asked: Any) -> list[Dict]:
-    """`asked` as in `store.searching.runs`. Raises: Unfit for a filter that does not fit; so do the other lists."""
+    """`asked` as in `store.searching.runs`. Raises: Misfit for a filter that does not fit; so do the other lists."""
     runs_fit(asked)
     with reading(here.engine) as db:
         return searching.runs(db, here.only, limit, before, **asked)
 
 
 def runs_fit(asked: Dict) -> None:
-    """Raises: Unfit for a filter of runs that does not fit."""
+    """Raises: Misfit for a filter of runs that does not fit."""
     fitting.check(fitting.RUNS, asked)
     for name in ("operation", "event_id"):
         fitting.number(name, asked.get(name))

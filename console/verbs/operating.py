@@ -131,7 +131,7 @@ def listed(
 ) -> list[Dict]:
     """Operations, newest first. Who is limited to companies sees their own, and imports of their connectors.
 
-    Raises: Unfit for a kind or state that there is not.
+    Raises: Misfit for a kind or state that there is not.
     """
     fitting.check(fitting.OPERATIONS, {"kind": kind, "state": state})
     with reading(here.engine) as db:

@@ -99,6 +99,32 @@ def test_what_does_not_fit_is_said_and_nothing_is_lost(
     assert connected.shown(console.here, "acme")["version"] == 1
 
 
+def test_the_companies_are_listed_from_procore_and_nothing_is_changed(
+    ana: Visitor, console: Served, procore: Pretend, acme: str
+) -> None:
+    page = change(ana, console.here, ask="companies", company_id="", namespace="typed-before")
+    assert page.status == 200
+    assert f'<option value="{procore.company_id}">' in page.text
+    assert '<option value="" selected>Choose one</option>' in page.text
+    assert 'value="typed-before"' in page.text
+    shown = change(ana, console.here, ask="companies")
+    assert f'<option value="{procore.company_id}" selected>' in shown.text
+    assert "Write the client secret once more" not in shown.text
+    typed = change(ana, console.here, ask="companies", client_secret=procore.secret, company_id="12")
+    assert '<option value="12" selected>12 (the app is not installed there)</option>' in typed.text
+    assert "Write the client secret once more" in typed.text
+    assert procore.secret not in typed.text
+    assert connected.shown(console.here, "acme")["version"] == 1
+
+
+def test_when_procore_cannot_be_asked_the_company_is_still_typed(ana: Visitor, console: Served, acme: str) -> None:
+    page = change(ana, console.here, ask="companies", client_secret="not the secret at all", company_id="12")
+    assert page.status == 422
+    assert "The companies cannot be listed, so write the id of the company yourself." in page.text
+    assert '<input id="company_id" name="company_id" value="12"' in page.text
+    assert 'name="client_secret" type="password" autocomplete="off" aria-invalid="true"' in page.text
+
+
 def test_a_second_editor_is_told_what_differs_and_may_insist(ana: Visitor, console: Served, acme: str) -> None:
     mine = as_it_is(console.here, namespace="mine")
     assert change(ana, console.here, namespace="theirs").status == 303
