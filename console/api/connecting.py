@@ -111,6 +111,7 @@ def update(name: str) -> Response:
 
 def rotate(name: str) -> Response:
     wanted = wish(Rotate)
+    hooking.in_a_request(here(), name, "rotate")
     planned, done, all_of_them = hooking.rotate(here(), name, at_once=wanted.at_once)
     troubles = [*planned.problems.values(), *(one.error for one in done if one.error)]
     return given({"done": all_of_them and not troubles, "written": sum(one.written for one in done), "troubles": troubles})

@@ -66,6 +66,7 @@ def validate(name: str) -> BaseResponse:
 def hooks(name: str) -> BaseResponse:
     connected.existing(here(), name)
     try:
+        hooking.in_a_request(here(), name, "apply")
         planned, made, rows = hooking.apply(here(), name)
     except TiebackError as error:
         return refused(_page(name), error)
@@ -77,6 +78,7 @@ def hooks(name: str) -> BaseResponse:
 
 def rotate(name: str) -> BaseResponse:
     try:
+        hooking.in_a_request(here(), name, "rotate")
         planned, made, whole = hooking.rotate(here(), name, at_once=field("at_once", 3) == "yes")
     except NotThere:
         raise

@@ -7,19 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from config.errors import TiebackError
+from config.errors import ConfigError, TiebackError
 from connectors import catalogue
 from connectors import hooks as remote
 from connectors.hooks import Change, Done, Plan
 from connectors.kinds.procore_dmsa import Procore
 from console.verbs import connecting
 from console.verbs.at_hand import AtHand
-from store import calls, connectors, hooks
+from store import calls, connectors, hooks, projects
 from store.session import reading, writing
 from workers import left_hooks
-from workers.hooks import Hooks
+from workers.hooks import Hooks, of_projects
 from workers.loaded import Loaded
 from workers.ports import CallLog
+
+MOST_IN_A_REQUEST = 50
 
 
 class Loading:
@@ -65,6 +67,27 @@ def plan(here: AtHand, name: str) -> tuple[Plan, Rows]:
         mine = loading.hooks(name)
         planned = mine.plan(deletions=True)
         return planned, shown((*planned.changes, *left_hooks.changes(here.engine, name)), name, mine.listeners())
+
+
+def in_a_request(here: AtHand, name: str, verb: str) -> None:
+    """Before a page or the API applies or rotates hooks, each of which is a call or more at Procore while somebody waits.
+
+    Raises: NotThere; ConfigError when there are more hooks than that, as far as is known, with the command that does it.
+    """
+    connecting.existing(here, name)
+    with Loading(here) as loading:
+        mine = loading.hooks(name)
+        by_project = of_projects(mine.subscriptions()[0])
+    chosen = mine.connector.projects
+    with reading(here.engine) as db:
+        scopes = {row.project_id for row in hooks.of_connector(db, name)}
+        permitted = {row.project_id for row in projects.every(db, name, "permitted")} if by_project else set()
+    many = len(scopes | {one for one in permitted if chosen == "all" or one in chosen})
+    if many > MOST_IN_A_REQUEST:
+        raise ConfigError(
+            f"{name} has {many} hooks, and at most {MOST_IN_A_REQUEST} are done while somebody waits for the answer. Nothing was "
+            f"done. On the command line: tieback hooks {verb} {name}"
+        )
 
 
 def apply(here: AtHand, name: str) -> tuple[Plan, list[Done], Rows]:

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, select
 
 from config.secrets import Secret
 from config.settings import Settings
-from console.verbs import connected, connecting
+from console.verbs import connected, connecting, hooking
 from console.verbs.at_hand import AtHand
-from store import audit, connectors
+from store import audit, connectors, hooks
 from store.models import Timer
 from store.session import reading, writing
 from store.types import now
@@ -169,6 +169,23 @@ def test_the_secret_of_the_hooks_is_rotated_on_the_page(ana: Visitor, console: S
     assert "The new secret was written to 0 hooks" in text
     with reading(engine) as db:
         assert audit.found(db, 1, verb="webhook secret renewed")[0].actor == "user:ana"
+
+
+def test_more_hooks_than_somebody_may_wait_for_are_left_to_the_command_line(
+    ana: Visitor, console: Served, engine: Engine, acme: str, procore: Pretend
+) -> None:
+    most = hooking.MOST_IN_A_REQUEST
+    with writing(engine) as db:
+        for number in range(most + 1):
+            hooks.ensure(db, console.here.box, "acme", procore.company_id, str(number), Secret("s" * 40))
+    for verb, path in (("apply", "hooks"), ("rotate", "rotate")):
+        ana.post(f"/connectors/acme/{path}", {"form_token": ana.token()})
+        text = ana.get("/connectors/acme").text
+        assert f"acme has {most + 1} hooks, and at most {most} are done while somebody waits" in text
+        assert f"On the command line: tieback hooks {verb} acme" in text
+    assert Client(console, "admin").post("/api/v1/connectors/acme/rotate", {}).status == 422
+    with reading(engine) as db:
+        assert audit.found(db, 1, verb="webhook secret renewed") == []
 
 
 # The API
