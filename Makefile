@@ -1,4 +1,4 @@
-# make demo | up | test | test-services | screenshots | crash | lint | bench | lock: everything goes into .venv, from the lock.
+# make demo | up | test | test-services | screenshots | crash | core | lint | bench | lock: everything goes into .venv, from the lock.
 PYTHON ?= python3.11
 PORT ?= 8000
 SIM_PORT ?= 8900
@@ -7,10 +7,11 @@ SEEDS ?= 3
 SEED ?= 1
 PROFILES ?= sqlite redis rabbitmq
 JOBS ?= 3
+SHARE ?= 0
 LOCKS := requirements.txt requirements-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up test test-services screenshots crash lint format bench lock clean
+.PHONY: help install install-dev demo up test test-services screenshots crash core lint format bench lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -49,6 +50,9 @@ crash: install-dev
 	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto
 	@[ "$(PROFILES)" = sqlite ] || scripts/need-services
 	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES) --jobs $(JOBS) $(if $(RECORD),--record $(RECORD))
+
+core: install-dev
+	@$(BIN)/python -m tests.core --share $(SHARE) --seed $(SEED)
 
 lint: install-dev
 	@scripts/check

@@ -97,7 +97,7 @@ def _call(journal: Journal, effect: Effect, call: Callable[[], Any], after_doubt
         unknown = doubt or after_doubt or _perhaps_done(error)
         journal.settle(effect.key, "uncertain" if unknown else "failed", {"error": str(error)})
         if doubt:
-            raise Uncertain(str(error), kind=getattr(error, "kind", "transient")) from error
+            raise Uncertain(str(error), kind=error.kind) from error
         raise
     except Exception:
         # A bug of ours behind the call: what went out before it is anybody's guess.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
 
 import pytest
@@ -14,6 +17,7 @@ from store.models import Run
 from store.session import writing
 from store.types import now
 from tests.store import samples
+from workers import keeper as keepers
 from workers.keeper import MARGIN_S, Keeper, new_holder
 
 
@@ -86,3 +90,91 @@ def test_one_row_that_is_locked_does_not_hold_up_the_renewal_of_the_others(engin
 
 def test_no_two_holders_have_one_name() -> None:
     assert new_holder() != new_holder()
+
+
+def test_a_holder_says_on_which_machine_and_in_which_process_it_is() -> None:
+    machine, process, rest = new_holder().rsplit(":", 2)
+    assert (machine, process, len(rest)) == (socket.gethostname(), str(os.getpid()), 8)
+
+
+def test_everything_held_is_renewed_again_and_again_without_being_asked(
+    engine: Engine, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepers, "RENEW_S", 0.02)
+    with writing(engine) as db:
+        other = leases.claim(db, Run, samples.run(db, samples.event(db, "e2"), "second"), "w")
+    assert other is not None
+    one = Keeper(engine)
+    try:
+        with one.holding(held, time.monotonic()), one.holding(other, time.monotonic()):
+            for _ in range(2):
+                with writing(engine) as db:
+                    db.execute(update(Run).values(lease_until=now(-1)))
+                deadline = time.monotonic() + 60
+                while soonest_s(engine) < 5 and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert soonest_s(engine) > 5
+    finally:
+        monkeypatch.undo()  # so long it waits for its thread
+        one.stop()
+
+
+def soonest_s(engine: Engine) -> float:
+    with writing(engine) as db:
+        rows = list(db.execute(Run.__table__.select().with_only_columns(Run.lease_until, now().label("here"))))
+    return min(float((row.lease_until - row.here).total_seconds()) for row in rows)
+
+
+def test_a_renewal_that_ends_after_the_work_did_brings_nothing_back(keeper: Keeper, held: Held) -> None:
+    with keeper.holding(held, time.monotonic()):
+        pass
+    keeper._renew(held)
+    assert keeper.held_count() == 0
+    with pytest.raises(LostLease, match=f"tieback_runs {held.id}: the lease of fence 1 ran out while we held it"):
+        keeper.still_mine(held)
+
+
+def test_what_raised_inside_is_held_no_more(keeper: Keeper, held: Held) -> None:
+    with pytest.raises(ZeroDivisionError), keeper.holding(held, time.monotonic()):
+        raise ZeroDivisionError
+    assert keeper.held_count() == 0
+
+
+def test_a_renewal_counts_from_when_it_was_asked_for(
+    engine: Engine, keeper: Keeper, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a database that takes longer for a renewal than a lease lasts
+    clock = time.monotonic
+    with keeper.holding(held, clock()):
+        real, late = leases.renew, [0.0]
+
+        def slow(*about: object, **more: bool) -> None:
+            real(*about, **more)  # type: ignore[arg-type]
+            late[0] = LEASE_S
+
+        monkeypatch.setattr(leases, "renew", slow)
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + late[0])
+        keeper._renew(held)
+        # Then the lease may have passed on already
+        with pytest.raises(LostLease):
+            keeper.still_mine(held)
+
+
+def test_a_renewal_that_failed_is_in_the_log_with_its_error(
+    engine: Engine, keeper: Keeper, held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    with writing(engine) as db:
+        db.execute(text("ALTER TABLE tieback_runs RENAME TO away"))
+    keeper._renew(held)
+    (line,) = [one for one in caplog.records if one.name == "tieback.keeper"]
+    assert line.getMessage() == "lease.not_renewed"
+    assert line.tieback["id"] == held.id  # type: ignore[attr-defined]
+    assert "tieback_runs" in line.tieback["error"]  # type: ignore[attr-defined]
+    assert len(line.tieback["error"]) <= 200  # type: ignore[attr-defined]
+
+
+def test_a_keeper_that_stopped_leaves_no_thread(engine: Engine) -> None:
+    one = Keeper(engine)
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "keeper"] == [True]
+    one.stop()
+    assert [thread for thread in threading.enumerate() if thread.name == "keeper"] == []

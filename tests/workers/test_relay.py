@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, text, update
+from sqlalchemy import Engine, event, insert, text, update
+from sqlalchemy.exc import OperationalError
 
+from config import failpoints
 from config.settings import Settings
-from store import beats, leases
-from store.models import Fetch, Run, Timer
+from store import beats, deliveries, drains, leases
+from store.deliveries import Arrival
+from store.models import Fetch, Import, Operation, Run, Timer
 from store.session import reading, writing
 from store.types import now
 from tests.store import samples
 from tests.workers.rig import Bell, Rig
-from workers.relay import Relay
+from workers.relay import BEAT_S, MOST_RINGS, Relay, memory_bytes
 
 
 @pytest.fixture
@@ -157,3 +163,221 @@ def test_a_fetch_is_no_longer_due_once_it_failed(rig: Rig) -> None:
         assert db.scalar(text("SELECT count(*) FROM tieback_fetches WHERE state = 'failed'")) == 1
     rig.relay.look()
     assert rig.bell.rung == []
+
+
+class Passes:
+    """The stop of a relay that makes so many passes; `after` is called with the number of those that are over."""
+
+    def __init__(self, passes: int, after: Callable[[int], None] = lambda over: None):
+        self.waits: list[float] = []
+        self._passes, self._after = passes, after
+
+    def wait(self, seconds: float) -> bool:
+        self._after(len(self.waits))
+        self.waits.append(seconds)
+        return len(self.waits) > self._passes
+
+
+def test_each_chore_comes_at_its_own_times_and_the_look_at_every_pass(engine: Engine, rig: Rig) -> None:
+    # Given a relay that looks each second, and a chore for every third one
+    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=60.0)
+    seen: list[int] = []
+    beaten: list[bool] = []
+    relay.also(3.0, lambda: seen.append(len(beaten)))
+
+    def after(over: int) -> None:
+        beaten.append(bool(_alive(engine)))
+        with writing(engine) as db:
+            beats.gone(db, "relay:r")
+
+    # When it makes seven passes
+    passes = Passes(7, after)
+    relay.run(passes)  # type: ignore[arg-type]
+    # Then the chore ran with the first, the fourth and the seventh, as did the sign of life, which is due as often
+    assert passes.waits == [1.0] * 8
+    assert seen == [1, 4, 7]
+    assert BEAT_S == 3.0
+    assert beaten == [False, True, False, False, True, False, False, True]
+    assert _alive(engine) == []
+
+
+def test_a_pass_of_a_running_relay_rings(engine: Engine, rig: Rig) -> None:
+    with writing(engine) as db:
+        run = samples.run(db, samples.event(db))
+        db.execute(update(Run).values(run_after=now(-60)))
+    rung: list[list[Any]] = []
+    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0)
+    relay.run(Passes(2, lambda over: rung.append(list(rig.bell.rung))))  # type: ignore[arg-type]
+    assert [len(one) for one in rung] == [0, 1, 2]
+    assert set(rig.bell.rung) == {("run", run)}
+
+
+def test_who_ended_is_drained_no_more_and_a_live_process_tells_what_it_needs(engine: Engine, rig: Rig) -> None:
+    with writing(engine) as db:
+        drains.put(db, "gone", "it moves", "ana", ends=True)
+    told: list[Any] = []
+
+    def after(over: int) -> None:
+        with reading(engine) as db:
+            told.extend(beats.alive(db))
+
+    Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0).run(Passes(1, after))  # type: ignore[arg-type]
+    assert [(one["holder"], one["role"]) for one in told] == [("relay:r", "relay")]
+    assert 10 << 20 < told[0]["about"]["memory_bytes"] < 1 << 40
+    with reading(engine) as db:
+        assert drains.every(db) == {}
+
+
+def test_a_chore_that_breaks_is_in_the_log(engine: Engine, rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0)
+    relay.also(1.0, lambda: (_ for _ in ()).throw(RuntimeError("a chore that breaks")))
+    relay.run(Passes(1))  # type: ignore[arg-type]
+    (line,) = [one for one in caplog.records if one.name == "tieback.relay"]
+    assert (line.getMessage(), line.levelno) == ("relay.failed", logging.ERROR)
+    assert "a chore that breaks" in str(line.exc_info)
+
+
+@pytest.mark.parametrize("error", [OSError("no such file"), ValueError("no number")])
+def test_a_system_that_does_not_say_how_much_memory_is_used_costs_no_sign_of_life(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*about: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert memory_bytes() == 0
+
+
+def test_an_answer_of_the_system_that_is_too_short_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *about: "7")
+    assert memory_bytes() == 0
+
+
+def test_deliveries_that_were_rung_for_lately_or_came_just_now_are_left_alone(engine: Engine, rig: Rig) -> None:
+    rig.deliver({"id": "a"})
+    rig.bell.rung.clear()
+    Relay(engine, rig.bell, "r", every_s=60.0, again_s=0.0).look()
+    assert rig.bell.rung == []
+    patient = Relay(engine, rig.bell, "r", every_s=0.0, again_s=60.0)
+    for _ in range(3):
+        patient.look()
+    assert rig.bell.rung == [("sort", 1)]
+
+
+def test_work_that_became_due_just_now_is_left_to_whoever_made_it_due(engine: Engine, rig: Rig) -> None:
+    with writing(engine) as db:
+        samples.run(db, samples.event(db))
+    Relay(engine, rig.bell, "r", every_s=60.0, again_s=0.0).look()
+    assert rig.bell.rung == []
+
+
+class Calls(Bell):
+    """Remembers each call as it was made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, list[int], str]] = []
+
+    def ring(self, actor: str, ids: Iterable[int], lane: str = "webhook") -> None:
+        self.calls.append((actor, list(ids), lane))
+
+
+def test_all_deliveries_are_rung_for_in_one_call_and_nobody_is_rung_for_none(engine: Engine, rig: Rig) -> None:
+    ids = [rig.deliver({"id": name})[0] for name in "abc"]
+    bell = Calls()
+    relay = Relay(engine, bell, "r", every_s=0.0, again_s=60.0)
+    relay.look()
+    relay.look()
+    assert bell.calls == [("sort", ids, "webhook")]
+
+
+def test_a_pass_rings_for_no_more_than_a_broker_takes_in(engine: Engine, rig: Rig) -> None:
+    over = MOST_RINGS + 7
+    deliveries.keep(engine, [Arrival("acme", "k", f"{n:04d}", b"{}", "application/json") for n in range(over)])
+    with writing(engine) as db:
+        db.execute(insert(Timer), [{"kind": "x", "subject": str(n)} for n in range(over)])
+        db.execute(update(Timer).values(run_after=now(-1)))
+    bell = Calls()
+    Relay(engine, bell, "r", every_s=0.0, again_s=60.0).look()
+    assert [(actor, len(ids)) for actor, ids, _ in bell.calls if actor == "sort"] == [("sort", 500)]
+    assert sum(actor == "timer" for actor, _, _ in bell.calls) == 500
+
+
+def test_work_of_each_kind_is_rung_for_by_its_name_and_in_its_lane(engine: Engine, rig: Rig) -> None:
+    with writing(engine) as db:
+        run = samples.run(db, samples.event(db), lane="schedule")
+        db.execute(insert(Operation).values(kind="retry", what={}, requested_by="ana", lane="manual", run_after=now(-1)))
+    bell = Calls()
+    Relay(engine, bell, "r", every_s=0.0, again_s=60.0).look()
+    assert bell.calls == [("run", [run], "schedule"), ("operation", [1], "manual")]
+
+
+def a_row(engine: Engine, work: Any) -> None:
+    with writing(engine) as db:
+        event_id = samples.event(db)
+        if work is Run:
+            samples.run(db, event_id)
+        elif work is Fetch:
+            samples.fetch(db, event_id)
+        elif work is Timer:
+            db.execute(insert(Timer).values(kind="x", subject="y"))
+        elif work is Import:
+            db.execute(insert(Import).values(connector="acme", resources=["RFIs"], mode="full", requested_by="ana"))
+        else:
+            db.execute(insert(Operation).values(kind="retry", what={}, requested_by="ana"))
+        db.execute(update(work).values(state="running", lease_until=now(-1), lost=leases.LOST_LIMIT))
+
+
+@pytest.mark.parametrize(
+    "work, state", [(Run, "parked"), (Fetch, "failed"), (Timer, "failed"), (Import, "failed"), (Operation, "failed")]
+)
+def test_what_ends_its_worker_too_often_is_put_aside_in_the_state_of_its_kind(
+    engine: Engine, rig: Rig, caplog: pytest.LogCaptureFixture, work: Any, state: str
+) -> None:
+    a_row(engine, work)
+    rig.relay.look()
+    assert [row["state"] for row in rig.rows(f"SELECT state FROM {work.__tablename__}")] == [state]
+    assert rig.bell.rung == []
+    (line,) = [one for one in caplog.records if one.getMessage() == "lease.expired"]
+    assert line.tieback == {"work": work.__tablename__, "count": 1}  # type: ignore[attr-defined]
+
+
+def test_where_nothing_was_taken_back_nothing_of_it_is_in_the_log(
+    engine: Engine, rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    with writing(engine) as db:
+        samples.run(db, samples.event(db))
+    rig.relay.look()
+    assert len(rig.bell.rung) == 1
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("statement", ["UPDATE tieback_runs", "UPDATE tieback_deliveries"])
+def test_a_database_that_was_locked_for_a_moment_costs_no_pass(engine: Engine, rig: Rig, statement: str) -> None:
+    with writing(engine) as db:
+        samples.run(db, samples.event(db))
+    rig.deliver({"id": "a"})
+    rig.bell.rung.clear()
+    left = [1]
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def lock(_db: Any, _cursor: Any, said: str, *rest: Any) -> None:
+        if said.startswith(statement) and left:
+            left.pop()
+            raise OperationalError(said, None, RuntimeError("database is locked"))
+
+    rig.relay.look()
+    assert sorted(rig.bell.rung) == [("run", 1), ("sort", 1)]
+
+
+def test_a_relay_that_stops_after_it_rang_for_deliveries_has_rung(engine: Engine, rig: Rig) -> None:
+    rig.deliver({"id": "a"})
+    rig.bell.rung.clear()
+    with writing(engine) as db:
+        run = samples.run(db, samples.event(db))
+    failpoints.arm("relay.rung:raise", testing=True)
+    try:
+        rig.relay.look()
+    finally:
+        failpoints.arm("", testing=False)
+    assert rig.bell.rung == [("sort", 1), ("run", run)]
