@@ -30,13 +30,18 @@ TINY = {
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
     "event_row": ["--count", "40", "--rounds", "1", "--workers", "1"],
     "import_rfis": ["--count", "500"],
+    "growth": ["--sizes", "500,2000", "--events", "30", "--rounds", "1"],
     "import_peers": ["--count", "500"],
     "latency": ["--events", "3", "--import-count", "500"],
     "matching": ["--count", "30"],
+    "memory": ["--minutes", "0.1", "--rate", "2", "--idle", "1"],
     "quota_burst": ["--processes", "2", "--seconds", "4"],
 }
 # The servers that a program starts for itself.
-NEEDS = {"console": ("postgresql",), **dict.fromkeys(("event_row", "import_peers", "latency"), ("postgresql", "redis"))}
+BOTH = ("postgresql", "redis")
+NEEDS = {
+    "console": ("postgresql",), "event_row": BOTH, "growth": BOTH, "import_peers": BOTH, "latency": BOTH, "memory": BOTH,
+}  # fmt: skip
 MOST_S = 3 * 3600
 
 

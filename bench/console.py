@@ -81,7 +81,7 @@ def _measure(url: str, options: argparse.Namespace) -> int:
     migrate.upgrade(engine)
     here = AtHand(settings, engine, "bench")
     fill(here, options.runs)
-    lists = timed_lists(here, options.rounds)
+    lists = timed_lists(here, options.runs, options.rounds)
     for name, one in lists.items():
         print(f"{name:34} median {one['median_ms']:7.0f} ms   most {one['most_ms']:7.0f} ms")
     bulk = _bulk(here, url, options.seconds)
@@ -91,10 +91,10 @@ def _measure(url: str, options: argparse.Namespace) -> int:
     return 0
 
 
-def timed_lists(here: AtHand, rounds: int) -> dict[str, dict[str, float]]:
+def timed_lists(here: AtHand, runs: int, rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each question; the first asking of all warms up and is not counted."""
     found = {}
-    for name, ask in _questions(here).items():
+    for name, ask in _questions(here, runs).items():
         took = [1000 * _timed(ask) for _ in range(rounds + 1)][1:]
         found[name] = {"median_ms": round(statistics.median(took), 1), "most_ms": round(max(took), 1)}
     return found
@@ -118,7 +118,7 @@ def fill(here: AtHand, runs: int) -> None:
         db.execute(text("VACUUM ANALYZE"))
 
 
-def _questions(here: AtHand) -> dict[str, Callable[[], object]]:
+def _questions(here: AtHand, runs: int) -> dict[str, Callable[[], object]]:
     of_rule = {"where": {"automation": "rule-0"}}
     return {
         "runs, the newest 50": lambda: looking.runs(here, 51),
@@ -131,7 +131,7 @@ def _questions(here: AtHand) -> dict[str, Callable[[], object]]:
         "runs in no state that there is": lambda: looking.runs(here, 51, state="parked"),
         "runs of one cause": lambda: looking.runs(here, 51, cause=cause_names.cause_of("http_429", "429 on /a/1 of rule c")),
         "events of one record": lambda: looking.events(here, 51, resource="RFIs", record="31337"),
-        "one run with its story": lambda: showing.run(here, 1000),
+        "one run with its story": lambda: showing.run(here, min(1000, runs)),
         "failures by cause": lambda: failing.groups(here),
         "the count before a bulk retry": lambda: operating.preview(here, "retry", of_rule),
         "the verdict": lambda: standing.verdict(here),

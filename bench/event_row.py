@@ -148,14 +148,14 @@ def _round(running: Production, one: Contestant, count: int, connections: int) -
     return round(count / took, 1)
 
 
-def events(company: str, project: str, key: str, record: Callable[[int], int]) -> Callable[[int], bytes]:
-    """Requests that tell of changed RFIs, in v4.0, for `load.run`."""
+def events(company: str, project: str, key: str, record: Callable[[int], int], reason: str = "update") -> Callable[[int], bytes]:
+    """Requests that tell of RFIs in v4.0, for `load.run`; `record` gives the id of each."""
     mark = time.time_ns()
     head = f"POST /webhooks/{key} HTTP/1.1\r\nHost: door\r\nAuthorization: {SECRET}\r\nContent-Type: application/json\r\n"
 
     def make(number: int) -> bytes:
         body = json.dumps({
-            "id": f"{mark}-{number}", "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "reason": "update",
+            "id": f"{mark}-{number}", "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "reason": reason,
             "company_id": company, "project_id": project, "user_id": "1", "resource_type": "RFIs",
             "resource_id": str(record(number)),
         }).encode()  # fmt: skip

@@ -26,6 +26,11 @@ class Child:
             )
         self._group = self._process.pid
 
+    @property
+    def pid(self) -> int:
+        """Of the first process."""
+        return self._group
+
     def alive(self) -> bool:
         """True while anybody of the group lives: when the first process is killed another takes its place."""
         self._process.poll()
