@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench import machine
 from bench.databases import missing
 
 HERE = Path(__file__).parent
@@ -28,6 +27,7 @@ TINY = {
     "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
     "connector_add": ["--rounds", "1"],
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
+    "demo": ["--installed"],
     "event_row": ["--count", "40", "--rounds", "1", "--workers", "1"],
     "import_rfis": ["--count", "500"],
     "growth": ["--sizes", "500,2000", "--events", "30", "--rounds", "1"],
@@ -46,9 +46,9 @@ MOST_S = 3 * 3600
 
 
 def programs() -> list[str]:
-    """Every file here that can be run by itself."""
+    """Every file here that can be run by itself and measures."""
     runs = "__name__" + ' == "__main__"'
-    return sorted(path.stem for path in HERE.glob("[a-z]*.py") if runs in path.read_text("utf-8"))
+    return sorted(path.stem for path in HERE.glob("[a-z]*.py") if runs in path.read_text("utf-8") and path.stem != "page")
 
 
 def main(words: list[str] | None = None, out: Path = OUT) -> int:
@@ -61,19 +61,10 @@ def main(words: list[str] | None = None, out: Path = OUT) -> int:
     given = parser.parse_args(words)
     out.mkdir(parents=True, exist_ok=True)
     done = [_run(name, given.tiny, out) for name in given.names or known]
-    whole = {"machine": _machine(), "tiny": given.tiny, "programs": done}
+    whole = {"machine": machine.about(), "tiny": given.tiny, "programs": done}
     (out / "all.json").write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
     _show(done)
     return 1 if any(one["state"].startswith("exit") for one in done) else 0
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "load": os.getloadavg(),
-    }
 
 
 def left_out(name: str, missing: Callable[..., str] = missing) -> str:
@@ -83,29 +74,35 @@ def left_out(name: str, missing: Callable[..., str] = missing) -> str:
 
 def _run(name: str, tiny: bool, out: Path) -> dict[str, Any]:
     if why := left_out(name):
-        return _kept(out, name, "left out", [], [why], 0.0, None)
+        return _kept(out, machine.about(), name, "left out", [], [why], 0.0, None)
     arguments = list(TINY.get(name, ())) if tiny else []
     figures = out / f"{name}.figures.json"
     figures.unlink(missing_ok=True)
+    also: list[str] = []
     if "--json" in (HERE / f"{name}.py").read_text("utf-8"):
-        arguments += ["--json", str(figures)]
+        also = ["--json", str(figures)]
     print(f"{name} …", file=sys.stderr, flush=True)
+    on = machine.about()
     began = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", f"bench.{name}", *arguments], cwd=HERE.parent, stdout=subprocess.PIPE, text=True, timeout=MOST_S
+        [sys.executable, "-m", f"bench.{name}", *arguments, *also],
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=MOST_S,
     )
     found = json.loads(figures.read_text("utf-8")) if figures.exists() else None
     figures.unlink(missing_ok=True)
     lines = [line.rstrip() for line in ended.stdout.splitlines() if line.strip()]
     state = "ran" if ended.returncode == 0 else f"exit {ended.returncode}"
-    return _kept(out, name, state, arguments, lines, time.monotonic() - began, found)
+    return _kept(out, on, name, state, arguments, lines, time.monotonic() - began, found)
 
 
 def _kept(
-    out: Path, name: str, state: str, arguments: list[str], lines: list[str], seconds: float, figures: Any
+    out: Path, on: dict[str, Any], name: str, state: str, arguments: list[str], lines: list[str], seconds: float, figures: Any
 ) -> dict[str, Any]:
     one = {"name": name, "state": state, "arguments": arguments, "seconds": round(seconds, 1), "said": lines, "figures": figures}
-    (out / f"{name}.json").write_text(json.dumps({"machine": _machine(), **one}, indent=1) + "\n", "utf-8")
+    (out / f"{name}.json").write_text(json.dumps({"machine": on, **one}, indent=1) + "\n", "utf-8")
     return one
 
 

@@ -1,6 +1,6 @@
 """How long a back-test of many stored events takes, and how much memory. The events are made here; nothing is called.
 
-    python -m bench.backtest [--count 100000] [--database URL]
+    python -m bench.backtest [--count 100000] [--database URL] [--json FILE]
 
 Prints seconds (of the wall and of the processor), events per second and the peak of memory at a tenth and at the end: the
 target is 100,000 in under 60 s, in constant memory.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import resource
 import tempfile
 import time
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--database", help="a database made for this; SQLite in a temporary folder when not given")
+    parser.add_argument("--json", help="also write the result to this file")
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         url = given.database or f"sqlite:///{Path(folder) / 'bench.db'}"
@@ -66,8 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         began = time.perf_counter()
         since = made(engine, given.count)
         print(f"{given.count} events with their copies made in {time.perf_counter() - began:.1f} s")
-        _measure(engine, given.count, since)
+        found = _measure(engine, given.count, since)
         engine.dispose()
+    if given.json:
+        Path(given.json).write_text(json.dumps(found, indent=1) + "\n")
 
 
 def made(engine: Engine, count: int) -> dt.datetime:
@@ -105,7 +109,7 @@ def _copy(number: int, at: dt.datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measure(engine: Engine, count: int, since: dt.datetime) -> None:
+def _measure(engine: Engine, count: int, since: dt.datetime) -> dict[str, Any]:
     peaks: list[int] = []
 
     def told(events: int) -> None:
@@ -118,6 +122,10 @@ def _measure(engine: Engine, count: int, since: dt.datetime) -> None:
     print(f"{found.events} events back-tested in {wall:.1f} s, {cpu:.1f} s of the processor (target < 60 s)")
     print(f"would fire {found.would} times, {found.gathered} gathered, calls {found.calls}, errors {sum(found.errors.values())}")
     print(f"peak of memory {peaks[0] if peaks else 0} MiB after a tenth, {_peak_mib()} MiB at the end")
+    return {
+        "events": found.events, "seconds": round(wall, 2), "processor_s": round(cpu, 2), "calls": found.calls,
+        "early_mib": peaks[0] if peaks else 0, "peak_mib": _peak_mib(),
+    }  # fmt: skip
 
 
 def _peak_mib() -> int:
