@@ -24,7 +24,7 @@ OUT = HERE.parent / "build" / "bench"
 TINY = {
     "accept": ["--seconds", "0.5", "--connections", "4", "--rounds", "1"],
     "backtest": ["--count", "500"],
-    "burst": ["--events", "40", "--projects", "2", "--fanout", "20", "--spike", "200", "--hourly", "6000"],
+    "burst": ["--events", "40", "--projects", "2", "--fanout", "60", "--spike", "200", "--hourly", "6000"],
     "connector_add": ["--rounds", "1"],
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
     "demo": ["--installed"],
