@@ -76,10 +76,14 @@ class Server:
 
 
 @contextmanager
-def postgresql(connections: int = 60, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A cluster of its own, fsync on, reached through 127.0.0.1 without a password. The server gets `env` besides ours."""
+def postgresql(connections: int = 60, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Iterator[Server]:
+    """A cluster of its own, fsync on, reached through 127.0.0.1 without a password. The server gets `env` besides ours;
+    `folder` is made, and goes away."""
     bin_ = Path(program("pg_ctl", "/usr/lib/postgresql/*/bin/pg_ctl")).parent
-    folder = Path(tempfile.mkdtemp(prefix="tieback-pg-"))
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="tieback-pg-"))
+    else:
+        folder.mkdir(mode=0o700)
     port = free_port()
     user = _unprivileged("postgres")
     if user:

@@ -1,4 +1,6 @@
-"""The disk under the door: one that fails ends the process, one that is full is waited for. Nothing acknowledged is lost."""
+"""The disk under the door: one that fails ends the process, one that is full is waited for. Nothing acknowledged is lost.
+
+A full disk under the log costs lines of the log and nothing else."""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.crash.lab import evidence, plan
+from tests.crash.lab import evidence, plan, settle
 from tests.crash.lab.supervise import Stack
+from tests.crash.lab.target import Target
 from tests.crash.sweep import simulator
 from tests.crash.tree import eventually
 from tests.services import program
@@ -48,12 +51,12 @@ def failing(pid: int, calls: str, error: str, path: Path) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        assert eventually(lambda: _traced(pid), True, 20), "strace could not attach"
+        assert eventually(lambda: _traced(pid), True, 60), "strace could not attach"
         yield
     finally:
         with suppress(ProcessLookupError):
             tracer.send_signal(signal.SIGINT)
-        tracer.wait(timeout=20)
+        tracer.wait(timeout=60)
 
 
 def _traced(pid: int) -> bool:
@@ -65,10 +68,10 @@ def _traced(pid: int) -> bool:
     return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in lines)
 
 
-def post(stack: Stack, id: str) -> int | None:
+def post(stack: Stack, id: str, record: str = "1") -> int | None:
     said = {
         "id": id, "timestamp": "2026-03-01T10:00:00Z", "reason": "update", "company_id": str(stack.far.company_id),
-        "project_id": str(stack.far.project_id), "user_id": "1", "resource_type": "RFIs", "resource_id": "1",
+        "project_id": str(stack.far.project_id), "user_id": "1", "resource_type": "RFIs", "resource_id": record,
     }  # fmt: skip
     headers = {"Authorization": stack.sent_secret, "Content-Type": "application/json"}
     try:
@@ -113,3 +116,34 @@ def test_a_full_disk_is_503_until_there_is_room_and_the_process_goes_on(stack: S
     assert stack.of_role("all") == [child]
     assert {"before", "after"} <= kept(stack)
     assert evidence.integrity(stack.database_url) == "ok"
+
+
+def test_a_full_disk_under_the_log_stops_no_work_and_there_are_lines_again_once_there_is_room(stack: Stack) -> None:
+    target = Target(stack.far)
+    target.prepare(1)
+    (record,) = target.records
+    assert post(stack, "before", record) == 204
+    (child,) = stack.of_role("all")
+    log = stack.folder / "log"
+    assert eventually(lambda: unfinished(stack), 0, 60) == 0
+    # When no line of the log can be written any more
+    with failing(child, "write,writev", "ENOSPC", log):
+        size = log.stat().st_size
+        answers = [post(stack, f"full-{number}", record) for number in range(5)]
+        # Then all is taken and worked on
+        assert answers == [204] * 5
+        assert eventually(lambda: {f"full-{number}" for number in range(5)} <= events(stack), True, 60) is True
+        assert eventually(lambda: unfinished(stack), 0, 60) == 0
+        assert log.stat().st_size == size, "the log was written: its disk was not full"
+    # And the same process logs again when there is room
+    assert post(stack, "after", record) == 204
+    assert eventually(lambda: log.stat().st_size > size, True, 60) is True
+    assert stack.of_role("all") == [child]
+
+
+def events(stack: Stack) -> set[str]:
+    return {row["event_key"] for row in evidence.tables(stack.database_url)["events"]}
+
+
+def unfinished(stack: Stack) -> int:
+    return sum(settle.unfinished(stack.database_url).values())

@@ -19,9 +19,9 @@ _OPEN = {
 
 @contextmanager
 def database(url: str) -> Iterator[Connection]:
-    """A look from outside, past every proxy."""
+    """A look from outside, past every proxy. A writer that is at its commit is waited for."""
     if url.startswith("sqlite:///"):
-        url = f"sqlite:///file:{url.removeprefix('sqlite:///')}?mode=ro&uri=true"
+        url = f"sqlite:///file:{url.removeprefix('sqlite:///')}?mode=ro&uri=true&timeout=30"
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     try:
         with engine.connect() as db:

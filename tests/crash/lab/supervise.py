@@ -109,7 +109,7 @@ class Stack(Tree):
             self._mains[command] = self._main(command)
         self._watching = threading.Thread(target=self._watch, name="lab-supervisor", daemon=True)
         self._watching.start()
-        self.wait_ready(120)
+        self.wait_ready(300)
 
     def _main(self, command: str) -> subprocess.Popen[bytes]:
         word = command.split()[0]
