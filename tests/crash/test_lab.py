@@ -103,6 +103,9 @@ def test_what_went_well_is_no_violation() -> None:
 TWICE = [{"at": "", "applied": True, "mode": "apply", "body": {"event": "abc123-000000"}}] * 2
 
 
+REFUSED = {"run_id": 2, "path": "tell", "state": "waiting", "attempt": 1, "error": {"kind": "http_403"}}
+
+
 @pytest.mark.parametrize(
     ("invariant", "different"),
     [
@@ -115,10 +118,13 @@ TWICE = [{"at": "", "applied": True, "mode": "apply", "body": {"event": "abc123-
         ("I3", {"target": {"keyed": TWICE[:1], "once": TWICE}}),
         ("I4", {"counters": [{"name": "kept", "value": 2.0}]}),
         ("I4", {"kept": []}),
+        ("I4", {"steps": [{"run_id": 4, "path": "count", "state": "ok", "attempt": 1}] * 2}),
         ("I5", {"target": {"keyed": [], "once": TWICE[:1]}}),
         ("I5", {"effects": []}),
         ("I6", {"states": {"7": "something newer"}}),
         ("I7", {"target": {"keyed": TWICE[:1], "once": TWICE[:1] + [{**TWICE[0], "applied": False, "mode": "refused_403"}] * 3}}),
+        ("I7", {"steps": [REFUSED]}),
+        ("I7", {"steps": [{**REFUSED, "error": '{"kind": "http_403"}'}]}),  # as SQLite has it
         ("I8", {"leaked": ["secret 1"]}),
         ("I8", {"probes": {}}),
         ("I9", {"promised": [(0.0, "run retried", "1")]}),

@@ -50,6 +50,10 @@ class _Facts:
         self.applied = {sink: Counter(_said(one) for one in calls if one["applied"]) for sink, calls in seen.target.items()}
         self.received = {sink: Counter(_said(one) for one in calls) for sink, calls in seen.target.items()}
 
+    def event_of(self, run_id: Any) -> str:
+        ids = {row["event_id"] for row in self.seen.tables["runs"] if row["id"] == run_id}
+        return next((key for key, id in self.event_ids.items() if id in ids), "-")
+
     def run(self, key: str, rule: str) -> Row | None:
         found = self.runs.get((self.event_ids.get(key), rule), [])
         return found[0] if len(found) == 1 else None
@@ -135,6 +139,10 @@ def _i4_the_ledger_has_it_once(facts: _Facts) -> Iterator[Violation]:
     for id, count in kept.items():
         if count > 1:
             yield Violation("I4", id, f"kept: {count} rows")
+    done = Counter((row["run_id"], row["path"]) for row in steps if row["state"] == "ok")
+    for (run_id, path), count in done.items():
+        if count > 1:
+            yield Violation("I4", facts.event_of(run_id), f"step {path} of run {run_id} was committed {count} times")
 
 
 def _i5_done_means_applied(facts: _Facts) -> Iterator[Violation]:
@@ -173,9 +181,19 @@ def _i7_no_storm_of_retries(facts: _Facts) -> Iterator[Violation]:
             allowed = FORGIVEN + (2 * again[run["id"]] + int(run["lost"]) if run is not None else 0)
             if count > allowed:
                 yield Violation("I7", id, f"{sink}: called {count} times after a 403, which is no answer to try again on")
+    for row in facts.seen.tables["steps"]:
+        if row["state"] == "waiting" and _kind(row) == "http_403":
+            what = f"step {row['path']} of run {row['run_id']} waits to be tried again after a 403"
+            yield Violation("I7", facts.event_of(row["run_id"]), what)
     for row in facts.seen.tables["runs"]:
         if int(row["attempt"]) > MOST_ATTEMPTS + 1:
             yield Violation("I7", "-", f"run {row['id']} had {row['attempt']} attempts")
+
+
+def _kind(row: Row) -> str:
+    """Of the error with which a step ended; SQLite gives it as text."""
+    error = row.get("error")
+    return str(((json.loads(error) if isinstance(error, str) else error) or {}).get("kind"))
 
 
 def _i8_no_secret_shows(facts: _Facts) -> Iterator[Violation]:

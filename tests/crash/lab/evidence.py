@@ -17,7 +17,7 @@ QUERIES = {
     "deliveries": "SELECT id, delivery_key, state, reason, raw, received_at FROM tieback_deliveries WHERE hook_key <> 'config'",
     "events": "SELECT id, event_key, delivery_id, state, created_at, purged_at FROM tieback_events WHERE source = 'webhook'",
     "runs": "SELECT id, event_id, automation, state, reason, attempt, fence, lost, created_at, finished_at FROM tieback_runs",
-    "steps": "SELECT run_id, path, state, attempt, finished_at FROM tieback_steps",
+    "steps": "SELECT run_id, path, state, attempt, error, finished_at FROM tieback_steps",
     "effects": "SELECT effect_key, run_id, step, policy, state, fence, created_at, settled_at FROM tieback_effects",
     "audit": "SELECT at, actor, verb, subject FROM tieback_audit",
     "versions": "SELECT a.name, a.broken, v.source FROM tieback_automations a JOIN tieback_versions v ON v.id = a.version_id",
