@@ -5,6 +5,7 @@ SIM_PORT ?= 8900
 BIN := .venv/bin
 SEEDS ?= 3
 SEED ?= 1
+SWEEP ?= $(SEED)
 PROFILES ?= sqlite redis rabbitmq
 JOBS ?= 3
 SHARE ?= 0
@@ -47,7 +48,7 @@ screenshots: install-dev
 	@$(BIN)/python -m tests.console.web.screenshots
 
 crash: install-dev
-	@TIEBACK_SWEEP=all $(BIN)/pytest tests/crash -m "not services" -n auto
+	@TIEBACK_SWEEP=$(SWEEP) $(BIN)/pytest tests/crash -m "not services" -n auto
 	@[ "$(PROFILES)" = sqlite ] || scripts/need-services
 	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES) --jobs $(JOBS) $(if $(RECORD),--record $(RECORD))
 

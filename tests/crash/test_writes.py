@@ -1,6 +1,6 @@
 """Whatever line of a write to Procore a process ends at: the record is made once, or a person is asked.
 
-A sample of the lines by default, all of them with TIEBACK_SWEEP=all (`make crash`).
+A sample of the lines, as in `test_every_line.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from config import failpoints
 from config.settings import Settings
 from store.session import reading
 from tests.crash.sweep import Far, Sweep, in_child, simulator
-from tests.crash.test_every_line import STRIDE, swept
+from tests.crash.test_every_line import sample, swept
 from tests.workers.rig import Rig, write_site
 
 __all__ = ["swept"]
@@ -104,7 +104,7 @@ def record_id(far: Far) -> str:
 def test_no_line_at_which_to_end_makes_the_record_twice_or_never(swept: Settings, far: Far, record_id: str, way: str) -> None:
     sweep = sweep_of(swept, far, record_id, way)
     wrong = {}
-    for line in [line for line in sweep.lines() if line.startswith(OF_THE_WRITE)][::STRIDE]:
+    for line in sample([line for line in sweep.lines() if line.startswith(OF_THE_WRITE)]):
         found = sweep.crash_at(line)
         if not once(found):
             wrong[line] = found
@@ -123,7 +123,7 @@ def test_sigkill_at_the_failpoints_of_a_write_adopts_what_was_made(swept: Settin
 def test_without_a_way_to_find_it_a_doubtful_record_is_left_to_a_person(swept: Settings, far: Far, record_id: str) -> None:
     sweep = sweep_of(swept, far, record_id, "alone")
     wrong, parked = {}, 0
-    for line in [line for line in sweep.lines() if line.startswith(OF_THE_WRITE)][:: max(1, STRIDE // 2)]:
+    for line in sample([line for line in sweep.lines() if line.startswith(OF_THE_WRITE)], 2):
         found = sweep.crash_at(line)
         (run,) = found["runs"]
         parked += run["state"] == "parked"

@@ -72,7 +72,7 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
         url = f"http://127.0.0.1:{stack.proxies.edges['sender-door'].port}/webhooks/{stack.hook_key}"
         ids = (far.company_id, far.project_id)
         sender = Sender(plan, url, secret, ids, target.records, target.change, folder / "sent.log")
-        token = stack.token()
+        token = stack.token(here)
         operator = Operator(here, f"http://127.0.0.1:{stack.console_port}", token, sender, stack)
         nemesis = Nemesis(plan, stack, target, operator)
         watch = Watch(here, stack.ready, plan.purges)

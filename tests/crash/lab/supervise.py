@@ -25,8 +25,8 @@ from sqlalchemy import create_engine, text
 
 from config.secrets import Box
 from config.settings import Settings, load
-from store import hooks, migrate
-from store.session import open_engine, reading
+from store import apitokens, hooks, migrate
+from store.session import open_engine, reading, writing
 from tests.conftest import KEY
 from tests.crash.lab import site
 from tests.crash.lab.plan import Plan
@@ -191,7 +191,7 @@ class Stack(Tree):
         return pid
 
     def end(self) -> None:
-        """Stop everything; once is enough."""
+        """Kill everything; once is enough. Nothing is at work by then; how a process ends that is told to, the storm asks."""
         if self._ending.is_set():
             return
         self._ending.set()
@@ -199,7 +199,7 @@ class Stack(Tree):
             self._watching.join(5)
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGKILL)
         self.stop()
         self.proxies.close()
         if left := self.pids():
@@ -219,9 +219,14 @@ class Stack(Tree):
     def _administration(self) -> str:
         return self.servers["database"].url.replace("postgresql:", "postgresql+psycopg:")
 
-    def token(self) -> str:
+    def token(self, here: Settings) -> str:
         """A bearer token for the operator."""
-        return str(self.cli("tokens", "add", "lab", "--scope", "operate", "--json")["token"])
+        engine = open_engine(here)
+        try:
+            with writing(engine) as db:
+                return apitokens.add(db, "lab", ["operate"])
+        finally:
+            engine.dispose()
 
     def subscribe(self, here: Settings) -> str:
         """As an operator does it: `tieback hooks apply`. Returns the secret that Procore sends now."""
