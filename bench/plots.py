@@ -32,7 +32,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_uni
     points = [point for line in series.values() for point in line]
     x_most = max((x for x, _ in points), default=0) or 1
     y_most = (max((y for _, y in points), default=0) or 1) * 1.08
-    left, right, bottom = 60, WIDTH - 130, HEIGHT - BOTTOM
+    left, right, bottom = 60, WIDTH - 210, HEIGHT - BOTTOM
 
     def at(x: float, y: float) -> str:
         return f"{left + (right - left) * x / x_most:.1f},{bottom - (bottom - TOP) * y / y_most:.1f}"
