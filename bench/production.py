@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -136,6 +138,7 @@ def production(
     processes: tuple[str, ...] = ("web", "relay", "worker"),
 ) -> Iterator[Production]:
     """Web, relay and so many workers, with `fill` more RFIs in the first project. `sink` is the URL of `http:sink`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends us ends all that we started
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tieback-bench-")))
         postgresql = stack.enter_context(services.postgresql(connections=200))
