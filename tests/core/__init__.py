@@ -14,4 +14,5 @@ TESTS = (
     "tests/store/test_leases.py",
     "tests/workers/test_keeper.py",
     "tests/workers/test_relay.py",
+    "tests/workers/test_relay_passes.py",
 )

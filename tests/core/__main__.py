@@ -114,7 +114,8 @@ class Lab:
         """So many of all, in an order that the seed decides."""
         every = [(path, one) for path in CORE for one in mutants_of((ROOT / path).read_text("utf-8"))]
         fit = [(path, one) for path, one in every if asked.only in f"{path} {one.name}"]
-        return random.Random(asked.seed).sample(fit, round(asked.share * len(fit)))
+        random.Random(asked.seed).shuffle(fit)
+        return fit[: round(asked.share * len(fit))]
 
     def _notices(self, path: str, mutant: Mutant) -> bool:
         visits = self._visits[path]

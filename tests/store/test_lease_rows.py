@@ -187,13 +187,15 @@ def test_a_chore_and_a_read_that_end_their_worker_too_often_are_put_aside_too(en
         assert of(db, fetch, Fetch).reason.startswith("put aside: it ended the worker 6 times")
 
 
-def test_the_oldest_of_what_is_due_is_rung_for_first_and_no_more_than_the_limit(engine: Engine, ids: list[int]) -> None:
+def test_what_came_first_is_rung_for_first_and_no_more_than_the_limit(engine: Engine, ids: list[int]) -> None:
     with writing(engine) as db:
         db.execute(update(Run).where(Run.id == ids[0]).values(run_after=now(-5)))
         db.execute(update(Run).where(Run.id != ids[0]).values(run_after=now(-60)))
         assert leases.to_ring(db, Run, limit=10, grace_s=30, again_after_s=60) == [(ids[1], "webhook"), (ids[2], "webhook")]
         assert [of(db, id).rung_at is None for id in ids] == [True, False, False]
-        db.execute(update(Run).values(rung_at=None, run_after=now(-60)))
+        db.execute(update(Run).values(rung_at=None))
+        db.execute(update(Run).where(Run.id == ids[2]).values(run_after=now(-90)))
+        db.execute(update(Run).where(Run.id != ids[2]).values(run_after=now(-60)))
         assert leases.to_ring(db, Run, limit=2, grace_s=30, again_after_s=60) == [(ids[0], "webhook"), (ids[1], "webhook")]
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +13,14 @@ from sqlalchemy.exc import OperationalError
 
 from config import failpoints
 from config.settings import Settings
-from store import beats, deliveries, drains, leases
+from store import beats, deliveries, leases
 from store.deliveries import Arrival
 from store.models import Fetch, Import, Operation, Run, Timer
 from store.session import reading, writing
 from store.types import now
 from tests.store import samples
 from tests.workers.rig import Bell, Rig
-from workers.relay import BEAT_S, MOST_RINGS, Relay, memory_bytes
+from workers.relay import MOST_RINGS, Relay
 
 
 @pytest.fixture
@@ -129,6 +127,32 @@ def test_a_row_that_is_being_written_does_not_hold_up_the_reaper(rig: Rig) -> No
         assert rig.bell.rung == [("run", ids[1])]
 
 
+@pytest.mark.parametrize("settings", [pytest.param("postgresql", marks=pytest.mark.services)], indirect=True)
+def test_a_read_that_is_being_written_does_not_hold_up_the_reaper(rig: Rig) -> None:
+    with writing(rig.engine) as db:
+        event = samples.event(db)
+        ids = [samples.fetch(db, event, record) for record in "12"]
+        db.execute(update(Fetch).values(run_after=now(-1)))
+        held = [leases.claim(db, Fetch, id, "w") for id in ids]
+        db.execute(update(Fetch).values(lease_until=now(-1)))
+    with writing(rig.engine) as db:
+        assert held[0] is not None
+        leases.renew(db, held[0])
+        rig.relay.look()
+        assert rig.bell.rung == [("fetch", ids[1])]
+
+
+@pytest.mark.parametrize("settings", [pytest.param("postgresql", marks=pytest.mark.services)], indirect=True)
+def test_work_that_is_just_being_taken_does_not_hold_up_the_rings_for_the_rest(rig: Rig) -> None:
+    with writing(rig.engine) as db:
+        event = samples.event(db)
+        ids = [samples.run(db, event, name) for name in ("a", "b")]
+    with writing(rig.engine) as db:
+        assert leases.claim(db, Run, ids[0], "w")
+        rig.relay.look()
+        assert rig.bell.rung == [("run", ids[1])]
+
+
 def test_no_error_ends_the_relay_and_its_beat_goes_with_it(engine: Engine, rig: Rig) -> None:
     calls: list[int] = []
 
@@ -163,94 +187,6 @@ def test_a_fetch_is_no_longer_due_once_it_failed(rig: Rig) -> None:
         assert db.scalar(text("SELECT count(*) FROM tieback_fetches WHERE state = 'failed'")) == 1
     rig.relay.look()
     assert rig.bell.rung == []
-
-
-class Passes:
-    """The stop of a relay that makes so many passes; `after` is called with the number of those that are over."""
-
-    def __init__(self, passes: int, after: Callable[[int], None] = lambda over: None):
-        self.waits: list[float] = []
-        self._passes, self._after = passes, after
-
-    def wait(self, seconds: float) -> bool:
-        self._after(len(self.waits))
-        self.waits.append(seconds)
-        return len(self.waits) > self._passes
-
-
-def test_each_chore_comes_at_its_own_times_and_the_look_at_every_pass(engine: Engine, rig: Rig) -> None:
-    # Given a relay that looks each second, and a chore for every third one
-    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=60.0)
-    seen: list[int] = []
-    beaten: list[bool] = []
-    relay.also(3.0, lambda: seen.append(len(beaten)))
-
-    def after(over: int) -> None:
-        beaten.append(bool(_alive(engine)))
-        with writing(engine) as db:
-            beats.gone(db, "relay:r")
-
-    # When it makes seven passes
-    passes = Passes(7, after)
-    relay.run(passes)  # type: ignore[arg-type]
-    # Then the chore ran with the first, the fourth and the seventh, as did the sign of life, which is due as often
-    assert passes.waits == [1.0] * 8
-    assert seen == [1, 4, 7]
-    assert BEAT_S == 3.0
-    assert beaten == [False, True, False, False, True, False, False, True]
-    assert _alive(engine) == []
-
-
-def test_a_pass_of_a_running_relay_rings(engine: Engine, rig: Rig) -> None:
-    with writing(engine) as db:
-        run = samples.run(db, samples.event(db))
-        db.execute(update(Run).values(run_after=now(-60)))
-    rung: list[list[Any]] = []
-    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0)
-    relay.run(Passes(2, lambda over: rung.append(list(rig.bell.rung))))  # type: ignore[arg-type]
-    assert [len(one) for one in rung] == [0, 1, 2]
-    assert set(rig.bell.rung) == {("run", run)}
-
-
-def test_who_ended_is_drained_no_more_and_a_live_process_tells_what_it_needs(engine: Engine, rig: Rig) -> None:
-    with writing(engine) as db:
-        drains.put(db, "gone", "it moves", "ana", ends=True)
-    told: list[Any] = []
-
-    def after(over: int) -> None:
-        with reading(engine) as db:
-            told.extend(beats.alive(db))
-
-    Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0).run(Passes(1, after))  # type: ignore[arg-type]
-    assert [(one["holder"], one["role"]) for one in told] == [("relay:r", "relay")]
-    assert 10 << 20 < told[0]["about"]["memory_bytes"] < 1 << 40
-    with reading(engine) as db:
-        assert drains.every(db) == {}
-
-
-def test_a_chore_that_breaks_is_in_the_log(engine: Engine, rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    relay = Relay(engine, rig.bell, "r", every_s=1.0, again_s=0.0)
-    relay.also(1.0, lambda: (_ for _ in ()).throw(RuntimeError("a chore that breaks")))
-    relay.run(Passes(1))  # type: ignore[arg-type]
-    (line,) = [one for one in caplog.records if one.name == "tieback.relay"]
-    assert (line.getMessage(), line.levelno) == ("relay.failed", logging.ERROR)
-    assert "a chore that breaks" in str(line.exc_info)
-
-
-@pytest.mark.parametrize("error", [OSError("no such file"), ValueError("no number")])
-def test_a_system_that_does_not_say_how_much_memory_is_used_costs_no_sign_of_life(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def refuse(*about: Any) -> str:
-        raise error
-
-    monkeypatch.setattr(Path, "read_text", refuse)
-    assert memory_bytes() == 0
-
-
-def test_an_answer_of_the_system_that_is_too_short_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *about: "7")
-    assert memory_bytes() == 0
 
 
 def test_deliveries_that_were_rung_for_lately_or_came_just_now_are_left_alone(engine: Engine, rig: Rig) -> None:
