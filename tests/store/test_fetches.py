@@ -121,6 +121,18 @@ def test_a_read_whose_worker_vanished_is_left_to_a_newer_one_which_inherits_how_
         leases.finish(db, held, "ok")
 
 
+def test_what_was_left_to_a_newer_read_once_is_not_counted_against_every_later_one(engine: Engine, event: int) -> None:
+    with writing(engine) as db:
+        _, row = reading_of(db, event)
+        heir = samples.fetch(db, event)
+        lapse(db)
+        fetches.reap(db)
+        db.execute(update(Fetch).where(Fetch.id == heir).values(state="ok", run_after=None))
+        later = samples.fetch(db, event)
+        assert fetches.reap(db) == 0
+        assert (of(db, Fetch, later).lost, of(db, Fetch, row.id).fence) == (0, 2)
+
+
 def test_an_heir_that_was_lost_more_often_itself_keeps_its_own_count(engine: Engine, event: int) -> None:
     with writing(engine) as db:
         reading_of(db, event)
@@ -250,6 +262,14 @@ def test_a_run_of_another_kind_does_not_stand_in_the_way(engine: Engine, event: 
         db.execute(update(Run).where(Run.id == first).values(unlike))
         second = blocked(db, samples.event(db, "e2"), row.id)
         assert fetches.release_runs(db, row.id, None, copy) == [(second, "webhook")]
+
+
+def test_a_run_that_waits_again_for_the_copy_it_had_does_not_stand_in_its_own_way(engine: Engine, event: int) -> None:
+    with writing(engine) as db:
+        _, row = reading_of(db, event)
+        copy = a_copy(db)
+        again = blocked(db, event, row.id, after_id=copy)
+        assert fetches.release_runs(db, row.id, None, copy) == [(again, "webhook")]
 
 
 def test_without_a_copy_and_for_a_person_nothing_counts_as_seen(engine: Engine, event: int) -> None:

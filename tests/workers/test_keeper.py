@@ -178,3 +178,21 @@ def test_a_keeper_that_stopped_leaves_no_thread(engine: Engine) -> None:
     assert [thread.daemon for thread in threading.enumerate() if thread.name == "keeper"] == [True]
     one.stop()
     assert [thread for thread in threading.enumerate() if thread.name == "keeper"] == []
+
+
+def test_a_renewal_that_hangs_does_not_hold_up_the_end(engine: Engine, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepers, "RENEW_S", 0.02)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(*about: object, **more: object) -> None:
+        hangs.set()
+        goes_on.wait(30)
+
+    monkeypatch.setattr(leases, "renew", hang)
+    one = Keeper(engine)
+    with one.holding(held, time.monotonic()):
+        assert hangs.wait(60)
+        one.stop()
+        assert one._thread.is_alive()
+    goes_on.set()
+    one._thread.join()

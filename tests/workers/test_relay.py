@@ -306,7 +306,9 @@ def test_a_database_that_was_locked_for_a_moment_costs_no_pass(engine: Engine, r
     assert sorted(rig.bell.rung) == [("run", 1), ("sort", 1)]
 
 
-def test_a_relay_that_stops_after_it_rang_for_deliveries_has_rung(engine: Engine, rig: Rig) -> None:
+def test_a_relay_that_breaks_off_after_it_rang_for_deliveries_has_rung(
+    engine: Engine, rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     rig.deliver({"id": "a"})
     rig.bell.rung.clear()
     with writing(engine) as db:
@@ -317,3 +319,4 @@ def test_a_relay_that_stops_after_it_rang_for_deliveries_has_rung(engine: Engine
     finally:
         failpoints.arm("", testing=False)
     assert rig.bell.rung == [("sort", 1), ("run", run)]
+    assert [one.getMessage() for one in caplog.records] == ["relay.failed"]
