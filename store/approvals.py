@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from store.events import insert
 from store.models import Approval, Run
 from store.types import now
+
+_OF_RUN = select(Approval.__table__).where(Approval.run_id == bindparam("run"))
+_OPEN = (Approval.run_id == bindparam("run"), Approval.state == "open")
+_END = update(Approval.__table__).where(*_OPEN).values(state="expired")  # type: ignore[arg-type]
 
 
 def ask(db: Connection, values: dict[str, Any]) -> None:
@@ -22,7 +26,7 @@ def get(db: Connection, id: int) -> Any | None:
 
 
 def of_run(db: Connection, run_id: int) -> list[Any]:
-    return list(db.execute(select(Approval.__table__).where(Approval.run_id == run_id)))
+    return list(db.execute(_OF_RUN, {"run": run_id}))
 
 
 def every(db: Connection, state: str | None, limit: int) -> list[Any]:
@@ -51,4 +55,4 @@ def expire(db: Connection, run_id: int, path: str, moment: dt.datetime) -> None:
 
 
 def end_with_run(db: Connection, run_id: int) -> None:
-    db.execute(update(Approval).where(Approval.run_id == run_id, Approval.state == "open").values(state="expired"))
+    db.execute(_END, {"run": run_id})

@@ -13,6 +13,8 @@ from store.events import insert
 from store.models import Call, Token
 from store.types import now
 
+_LOG = plain_insert(Call.__table__)  # type: ignore[arg-type]
+
 
 def place(connector: str) -> str:
     return f"tieback_tokens/sealed/{connector}"
@@ -49,4 +51,4 @@ def unlock_token(db: Connection, connector: str, holder: str) -> None:
 
 def log_calls(db: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        db.execute(plain_insert(Call), rows)
+        db.execute(_LOG, rows)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, cast, delete, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, cast, delete, select, update
 from sqlalchemy.orm import aliased
 
 from store.events import insert
@@ -134,8 +134,11 @@ def site_file(db: Connection, path: str) -> Any | None:
     return db.execute(select(SiteFile.__table__).where(SiteFile.path == path)).first()
 
 
+_FACT = select(Fact.value).where(Fact.name == bindparam("name"))
+
+
 def fact(db: Connection, name: str, default: str = "0") -> str:
-    return db.scalar(select(Fact.value).where(Fact.name == name)) or default
+    return db.scalar(_FACT, {"name": name}) or default
 
 
 def set_fact(db: Connection, name: str, value: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Engine, TextClause, or_, select, text, update
+from sqlalchemy import Connection, Engine, TextClause, bindparam, or_, select, text, update
 
 from store.models import Delivery
 from store.session import retrying, writing
@@ -37,6 +37,11 @@ _MANY = text(
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
 _FIELDS = tuple(field.name for field in fields(Arrival))
+_RECEIVED = (Delivery.id == bindparam("of_id"), Delivery.state == "received")
+_TAKE = select(Delivery.__table__).where(*_RECEIVED).with_for_update(skip_locked=True)
+_MARK = update(Delivery.__table__).where(*_RECEIVED).values(sorted_at=now())  # type: ignore[arg-type]
+_RUNG_AT = select(Delivery.rung_at).where(*_RECEIVED)
+_WAITING = select(Delivery.id).where(Delivery.state == "received").limit(1)
 
 
 @functools.cache
@@ -71,17 +76,11 @@ def _insert(db: Connection, arrivals: Sequence[Arrival]) -> list[Any]:
 
 def take(db: Connection, id: int) -> Any | None:
     """The delivery, locked for this transaction, if it still waits to be sorted."""
-    return db.execute(
-        select(Delivery.__table__).where(Delivery.id == id, Delivery.state == "received").with_for_update(skip_locked=True)
-    ).first()
+    return db.execute(_TAKE, {"of_id": id}).first()
 
 
 def mark(db: Connection, id: int, state: str, reason: str | None) -> None:
-    db.execute(
-        update(Delivery)
-        .where(Delivery.id == id, Delivery.state == "received")
-        .values(state=state, reason=reason, sorted_at=now())
-    )
+    db.execute(_MARK, {"of_id": id, "state": state, "reason": reason})
 
 
 def to_ring(db: Connection, *, limit: int, grace_s: float, again_after_s: float) -> list[int]:
@@ -102,7 +101,7 @@ def to_ring(db: Connection, *, limit: int, grace_s: float, again_after_s: float)
 
 def rung_again(db: Connection, id: int) -> bool:
     """True when the relay had to ring for this delivery: whoever was rung first may have died of it."""
-    return db.scalar(select(Delivery.rung_at).where(Delivery.id == id, Delivery.state == "received")) is not None
+    return db.scalar(_RUNG_AT, {"of_id": id}) is not None
 
 
 def count_try(db: Connection, id: int) -> bool:
@@ -124,7 +123,7 @@ def count_try(db: Connection, id: int) -> bool:
 
 
 def anything_waits(db: Connection) -> bool:
-    return db.scalar(select(Delivery.id).where(Delivery.state == "received").limit(1)) is not None
+    return db.scalar(_WAITING) is not None
 
 
 def oldest_waiting_s(db: Connection) -> float:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from store.events import insert
 from store.models import Event, OwnWrite, Run
@@ -15,6 +15,25 @@ from store.types import now
 KEPT_S = 3 * 86_400.0
 LATELY_S = 86_400.0  # an event may be as late as that
 MOST = 50
+
+_NEWEST_FIRST = (
+    select(OwnWrite.__table__)
+    .where(OwnWrite.company_id == bindparam("company"), OwnWrite.at > now(-LATELY_S))
+    .order_by(OwnWrite.id.desc())
+    .limit(MOST)
+)
+_IDS = OwnWrite.record_id.in_(bindparam("ids", expanding=True))
+_OF_COMPANY = _NEWEST_FIRST.where(or_(_IDS, OwnWrite.parent_id.in_(bindparam("parents", expanding=True))))
+_OF_RECORD = _NEWEST_FIRST.where(OwnWrite.connector == bindparam("connector"), OwnWrite.resource == bindparam("resource"), _IDS)
+_WAITING = (
+    select(
+        Run.id, Run.automation, Run.gather_until, Event.id.label("event_id"), Event.hop, Event.app_id, Event.user_id,
+        Event.timestamp, Event.source, Event.action,
+    )
+    .join(Event, Event.id == Run.event_id)
+    .where(Run.fetch_id == bindparam("fetch"), Run.state == "waiting", Run.run_after.is_(None))
+    .order_by(Event.timestamp, Event.id)
+)  # fmt: skip
 
 
 def begin(db: Connection, values: Mapping[str, Any]) -> None:
@@ -42,16 +61,13 @@ def answered(db: Connection, effect_key: str, records: Sequence[Mapping[str, Any
 
 def lately(db: Connection, company_id: str, ids: Sequence[str]) -> list[Any]:
     """Writes of the company on records of these ids, below them, or of a record whose id is not known yet; newest first."""
-    named = or_(OwnWrite.record_id.in_([*ids, ""]), OwnWrite.parent_id.in_([id for id in ids if id]))
-    wanted = select(OwnWrite.__table__).where(OwnWrite.company_id == company_id, named, OwnWrite.at > now(-LATELY_S))
-    return list(db.execute(wanted.order_by(OwnWrite.id.desc()).limit(MOST)))
+    return list(db.execute(_OF_COMPANY, {"company": company_id, "ids": [*ids, ""], "parents": [id for id in ids if id]}))
 
 
 def of_record(db: Connection, connector: str, company_id: str, resource: str, record_id: str) -> list[Any]:
     """Writes of this connector on a record, or on one of its resource whose id is not known yet; oldest first."""
-    same = (OwnWrite.company_id == company_id, OwnWrite.connector == connector, OwnWrite.resource == resource)
-    wanted = select(OwnWrite.__table__).where(*same, OwnWrite.record_id.in_([record_id, ""]), OwnWrite.at > now(-LATELY_S))
-    return list(reversed(list(db.execute(wanted.order_by(OwnWrite.id.desc()).limit(MOST)))))
+    of = {"company": company_id, "connector": connector, "resource": resource, "ids": [record_id, ""]}
+    return list(reversed(list(db.execute(_OF_RECORD, of))))
 
 
 def told(db: Connection, id: int, event_id: int, user_id: str) -> None:
@@ -67,15 +83,7 @@ def is_under_way(db: Connection, id: int) -> bool:
 
 def waiting(db: Connection, fetch_id: int) -> list[Any]:
     """The runs that wait for a fetch with the event of each."""
-    of_run = (Run.id, Run.automation, Run.gather_until)
-    of_event = (Event.id.label("event_id"), Event.hop, Event.app_id, Event.user_id, Event.timestamp, Event.source, Event.action)
-    wanted = (
-        select(*of_run, *of_event)
-        .join(Event, Event.id == Run.event_id)
-        .where(Run.fetch_id == fetch_id, Run.state == "waiting", Run.run_after.is_(None))
-        .order_by(Event.timestamp, Event.id)
-    )
-    return list(db.execute(wanted))
+    return list(db.execute(_WAITING, {"fetch": fetch_id}))
 
 
 def skip(db: Connection, run_id: int, reason: str, **pinned: int | None) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, select, text, update
+from sqlalchemy import Connection, bindparam, case, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config import spans
@@ -14,12 +15,26 @@ from store import gathering
 from store.models import Event, Fetch, Run
 from store.types import now
 
+_SETTLE = update(Event.__table__).where(Event.id == bindparam("of_id"))  # type: ignore[arg-type]
+_GET = select(Event.__table__).where(Event.id == bindparam("of_id"))
 _TRACED = {"connector": "connector", "source": "source", "resource": "resource_name", "record": "resource_id", "action": "action"}
 
 
 def insert(db: Connection, table: Any) -> Any:
     """The dialect's own INSERT, which knows ON CONFLICT."""
-    return (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(table)
+    return insert_of(db.dialect.name, table)
+
+
+def insert_of(dialect: str, table: Any) -> Any:
+    """The same, for statements that are built once."""
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+
+
+@cache
+def _adding(dialect: str, table: Any, due: str = "") -> Any:
+    """A row unless it is there already; `due` names the column that is set to now."""
+    made = insert_of(dialect, table.__table__)
+    return (made.values({due: now()}) if due else made).on_conflict_do_nothing().returning(table.id)
 
 
 def add(db: Connection, values: Mapping[str, Any]) -> int | None:
@@ -27,7 +42,7 @@ def add(db: Connection, values: Mapping[str, Any]) -> int | None:
     about = {f"tieback.{name}": values.get(column) for name, column in _TRACED.items()}
     with spans.span("event", about=about) as span:
         kept = {**values, "traceparent": spans.current()}
-        made = db.execute(insert(db, Event).values(kept).on_conflict_do_nothing().returning(Event.id)).first()
+        made = db.execute(_adding(db.dialect.name, Event), kept).first()
         span.set({"tieback.event": None if made is None else made.id, "tieback.known": True if made is None else None})
     return None if made is None else int(made.id)
 
@@ -54,11 +69,12 @@ def announced(db: Connection, connector: str, key: str) -> int | None:
 
 
 def settle(db: Connection, id: int, state: str, reason: str | None, reasons: Mapping[str, Any] | None) -> None:
-    db.execute(update(Event).where(Event.id == id).values(state=state, reason=reason, reasons=dict(reasons) if reasons else None))
+    told = {"state": state, "reason": reason, "reasons": dict(reasons) if reasons else None}
+    db.execute(_SETTLE, {"of_id": id, **told})
 
 
 def get(db: Connection, id: int) -> Any | None:
-    return db.execute(select(Event.__table__).where(Event.id == id)).first()
+    return db.execute(_GET, {"of_id": id}).first()
 
 
 def of_connector(db: Connection, name: str, limit: int) -> list[Any]:
@@ -73,8 +89,7 @@ def of_delivery(db: Connection, delivery_id: int) -> list[Any]:
 
 def add_run(db: Connection, values: Mapping[str, Any], *, due: bool) -> int | None:
     """Keep a run, due now or waiting for its fetch; None when this automation already has one for the event."""
-    row = {**values, "run_after": now() if due else None}
-    made = db.execute(insert(db, Run).values(row).on_conflict_do_nothing().returning(Run.id)).first()
+    made = db.execute(_adding(db.dialect.name, Run, "run_after" if due else ""), dict(values)).first()
     return None if made is None else int(made.id)
 
 
@@ -84,19 +99,23 @@ def want_fetch(db: Connection, values: Mapping[str, Any], newest: dt.datetime) -
     A new event starts the re-reads of one that is joined anew, and never makes it wait longer, or in a lower lane, than it
     would.
     """
-    due = now(gathering.wait_s(db, values))
-    statement = insert(db, Fetch).values({**values, "newest": newest, "run_after": due})
+    wanted = {**values, "newest": newest, "due_in_s": gathering.wait_s(db, values)}
+    return int(db.execute(_wanting(db.dialect.name), wanted).one().id)
+
+
+@cache
+def _wanting(dialect: str) -> Any:
+    statement = insert_of(dialect, Fetch.__table__).values(run_after=now(bindparam("due_in_s")))
     fresh = statement.excluded
     later = case((Fetch.newest < fresh.newest, fresh.newest), else_=Fetch.newest)
     sooner = case((Fetch.run_after < fresh.run_after, Fetch.run_after), else_=fresh.run_after)
     higher = case((_rank(Fetch.lane) <= _rank(fresh.lane), Fetch.lane), else_=fresh.lane)
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["connector", "resource", "record_id"],
         # Written out: as a parameter PostgreSQL no longer finds the index once it has prepared the statement.
         index_where=text("state = 'waiting'"),
         set_={"newest": later, "run_after": sooner, "reread": 0, "attempt": 0, "rung_at": None, "lane": higher},
     ).returning(Fetch.id)
-    return int(db.execute(statement).one().id)
 
 
 def _rank(lane: Any) -> Any:

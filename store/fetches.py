@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, select, update
 from sqlalchemy.exc import IntegrityError
 
-from store import cause_names, events, gathering, leases
+from store import cause_names, events, leases
 from store.leases import Held
 from store.models import Fetch, Run
 from store.types import now
 
 _BLOCKED = (Run.state == "waiting", Run.run_after.is_(None))
+_GET = select(Fetch.__table__).where(Fetch.id == bindparam("of_id"))
+_SAME = tuple(getattr(Fetch, name) == bindparam(name) for name in ("connector", "resource", "record_id"))
+_NEXT = select(Fetch.id).where(*_SAME, Fetch.state == "waiting", Fetch.run_after <= now())
+_BEHIND = select(Run.__table__).where(Run.fetch_id == bindparam("fetch"), *_BLOCKED).order_by(Run.id)
+_RELEASE = (
+    update(Run.__table__)  # type: ignore[arg-type]
+    .where(Run.id == bindparam("of_id"), *_BLOCKED)
+    .values(run_after=now(), reason=None)
+)
+_SEEN = (
+    select(Run.id)
+    .where(*(getattr(Run, name) == bindparam(name) for name in ("automation", "record_key", "after_id", "stage")))
+    .where(Run.state.in_(("waiting", "running", "ok", "parked")), Run.id != bindparam("but"))
+    .order_by(Run.id)
+    .limit(1)
+)
 
 
 def claim(db: Connection, id: int, holder: str) -> Held | None:
     """Take a due fetch, unless the same record is being read right now: the later read must end later."""
-    return leases.claim(db, Fetch, id, holder, gathering.not_being_read())
+    return leases.claim(db, Fetch, id, holder)
 
 
 def get(db: Connection, id: int) -> Any:
-    return db.execute(select(Fetch.__table__).where(Fetch.id == id)).one()
+    return db.execute(_GET, {"of_id": id}).one()
 
 
 def put_back(db: Connection, held: Held, row: Any, after_s: float, *, counts: bool, **values: Any) -> None:
@@ -83,7 +99,7 @@ def again(db: Connection, fetch_id: int) -> int:
 
 def next_of_record(db: Connection, row: Any) -> int | None:
     """The fetch of the same record that became due while `row` was running."""
-    return db.scalar(select(Fetch.id).where(*_same_record(row), Fetch.state == "waiting", Fetch.run_after <= now()))
+    return db.scalar(_NEXT, {name: getattr(row, name) for name in ("connector", "resource", "record_id")})
 
 
 def parent_of(db: Connection, row: Any) -> dict[str, Any] | None:
@@ -102,11 +118,11 @@ def release_runs(db: Connection, fetch_id: int, before_id: int | None, after_id:
     An automation runs once per copy: a run whose automation already has one for it is skipped and says which.
     """
     released = []
-    for run in list(db.execute(select(Run.__table__).where(Run.fetch_id == fetch_id, *_BLOCKED).order_by(Run.id))):
+    for run in list(db.execute(_BEHIND, {"fetch": fetch_id})):
         earlier = _has_seen(db, run, after_id)
         pinned: dict[str, Any] = {"before_id": before_id, "after_id": after_id}
         if earlier is None:
-            db.execute(update(Run).where(Run.id == run.id, *_BLOCKED).values(**pinned, run_after=now(), reason=None))
+            db.execute(_RELEASE, {"of_id": run.id, **pinned})
             released.append((run.id, run.lane))
         else:
             _close(db, run.id, "skipped", f"unchanged since run {earlier}", **pinned)
@@ -128,9 +144,8 @@ def close_runs(db: Connection, fetch_id: int, state: str, reason: str, error: di
 def _has_seen(db: Connection, run: Any, after_id: int | None) -> int | None:
     if after_id is None or run.lane == "manual":
         return None  # a person may ask for the same again
-    seen = (Run.automation == run.automation, Run.record_key == run.record_key, Run.after_id == after_id)
-    alive = Run.state.in_(("waiting", "running", "ok", "parked"))
-    return db.scalar(select(Run.id).where(*seen, alive, Run.stage == run.stage, Run.id != run.id).order_by(Run.id).limit(1))
+    of = {"automation": run.automation, "record_key": run.record_key, "stage": run.stage, "but": run.id}
+    return db.scalar(_SEEN, {**of, "after_id": after_id})
 
 
 def _close(db: Connection, id: int, state: str, reason: str, error: dict[str, Any] | None = None, **values: Any) -> None:

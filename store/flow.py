@@ -54,11 +54,6 @@ def gather(
     return int(made.id), int(made.gathered)
 
 
-def closed(db: Connection, run_id: int) -> None:
-    """No further event joins."""
-    db.execute(update(Run).where(Run.id == run_id, Run.group_key.is_not(None)).values(group_key=None))
-
-
 def gathered(db: Connection, run_id: int) -> list[Any]:
     """The events of a run that gathered them, oldest first."""
     joined = select(Event.__table__).join(RunEvent, RunEvent.event_id == Event.id).where(RunEvent.run_id == run_id)

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, Float, and_, bindparam, func, or_, select, update
 
 from store import leases
 from store.leases import Held
@@ -32,6 +31,42 @@ LATELY_S = 10.0
 # A project that was just created is complete only after 5 to 15 s. Source: recordings of v4.0 hooks by others.
 FIRST_READ_AFTER_S = {"Projects": 10.0}
 
+_NAMES = ("connector", "resource", "project_id", "lane")
+_GROUP = tuple(getattr(Fetch, name) == bindparam(f"of_{name}") for name in _NAMES)
+_FRESH = (Fetch.state == "waiting", Fetch.attempt == 0, Fetch.reread == 0)
+_WAITS = (*_GROUP, Fetch.state == "waiting")
+
+
+def _counted(wanted: Any) -> Any:
+    return select(func.count()).select_from(wanted.subquery())
+
+
+_FRESH_ONE = select(Fetch.__table__, now().label("here")).where(Fetch.id == bindparam("of_id"), *_FRESH)
+_SOON = Fetch.run_after <= now(bindparam("gather_s"))
+_LATELY = Fetch.created_at > now(-bindparam("gather_s", type_=Float()))
+_WAITING = _counted(select(Fetch.id).where(*_WAITS, _SOON).limit(10 * MOST))
+_BATCH = select(func.count(), func.min(Fetch.created_at)).where(*_GROUP, *_FRESH)
+_BATCH_LATELY = select(func.count(Fetch.id)).where(*_GROUP, *_FRESH, _LATELY)
+_SIBLINGS = (
+    select(Fetch.id)
+    .where(*_WAITS, Fetch.parent.is_(None), or_(Fetch.run_after <= now(), and_(_SOON, *_FRESH)))
+    .order_by(Fetch.id)
+    .limit(MOST - 1)
+    .with_for_update(skip_locked=True)
+)
+_VERSIONS = (
+    select(Run.fetch_id, Run.version_id)
+    .where(Run.fetch_id.in_(bindparam("ids", expanding=True)), Run.state == "waiting", Run.run_after.is_(None))
+    .distinct()
+)
+_TRY_LOCK = select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("key"), 0)))
+_ACTIVE = select(Fetch.id).where(*_GROUP, or_(and_(Fetch.state != "waiting", _LATELY), and_(*_FRESH))).limit(1)
+_OTHERS = select(Fetch.id).where(*_GROUP, *_FRESH, Fetch.id != bindparam("but")).limit(1)
+_READ_LATELY = _counted(select(Fetch.id).where(*_GROUP, Fetch.state != "waiting", Fetch.created_at > now(-LATELY_S)).limit(FLOW))
+_UNSORTED = (Delivery.connector == bindparam("connector"), Delivery.state == "received")
+_BACKLOG = _counted(select(Delivery.id).where(*_UNSORTED).limit(MOST))
+_OLDEST = select(Delivery.received_at).where(*_UNSORTED).order_by(Delivery.id).limit(1)
+
 
 def wait_s(db: Connection, values: Mapping[str, Any]) -> float:
     """In how many seconds a record that an event names is to be read; `values` are the columns of its fetch."""
@@ -41,8 +76,7 @@ def wait_s(db: Connection, values: Mapping[str, Any]) -> float:
     if _is_first(db, values):
         return 0.0
     # The hundredth makes its batch due. When two sorters count past each other it is the two seconds that do.
-    waiting = select(Fetch.id).where(*_group(values), Fetch.state == "waiting", Fetch.run_after <= now(GATHER_S))
-    count = db.scalar(select(func.count()).select_from(waiting.limit(10 * MOST).subquery())) or 0
+    count = db.scalar(_WAITING, _timed(values)) or 0
     return 0.0 if count % MOST == MOST - 1 else GATHER_S
 
 
@@ -59,7 +93,7 @@ def hold(
     Then the whole batch is put off. The first of a group is only put off in such a flow, or when it is read `alone` and
     others follow already; one that was tried before never.
     """
-    row = db.execute(select(Fetch.__table__, now().label("here")).where(Fetch.id == id, *_FRESH)).first()
+    row = db.execute(_FRESH_ONE, {"of_id": id}).first()
     if row is None or row.run_after is None:
         return False
     if row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2):
@@ -71,23 +105,24 @@ def hold(
             return True
     elif row.run_after > row.here:
         return True
-    batch = (*_group(dict(row._mapping)), *_FRESH)
-    count, oldest = db.execute(select(func.count(), func.min(Fetch.created_at)).where(*batch)).one()
+    group = _key(dict(row._mapping))
+    count, oldest = db.execute(_BATCH, group).one()
     backlog = _backlog(db, row.connector)
     patience_s = LONG_PATIENCE_S if count >= FLOW and backlog >= MOST else PATIENCE_S
     if count >= MOST or row.here - oldest > timedelta(seconds=patience_s):
         return False
-    lately = db.scalar(select(func.count()).select_from(Fetch).where(*batch, Fetch.created_at > now(-GATHER_S))) or 0
+    lately = db.scalar(_BATCH_LATELY, {**group, "gather_s": GATHER_S}) or 0
     dense = lately >= FLOW or backlog >= FLOW or (lately > 0 and _read_lately(db, row) >= FLOW)
     if not (batches(row.resource) and dense) and not _more_to_come(db, row.connector, oldest):
         return False
-    db.execute(update(Fetch).where(*batch, Fetch.run_after <= now(again_s)).values(run_after=now(again_s), rung_at=None))
+    batch = update(Fetch).where(*_GROUP, *_FRESH, Fetch.run_after <= now(again_s))
+    db.execute(batch.values(run_after=now(again_s), rung_at=None), group)
     return True
 
 
 def is_first(db: Connection, id: int) -> Any | None:
     """The row of a fetch that goes at once as the first of its group; None for any other."""
-    row = db.execute(select(Fetch.__table__).where(Fetch.id == id, *_FRESH)).first()
+    row = db.execute(_FRESH_ONE, {"of_id": id}).first()
     early = row is not None and row.run_after is not None and row.run_after - row.created_at < timedelta(seconds=GATHER_S / 2)
     return row if early else None
 
@@ -97,70 +132,50 @@ def siblings(db: Connection, row: Any) -> dict[int, set[int]]:
 
     Each with the versions of the automations that wait for it.
     """
-    with_it = or_(Fetch.run_after <= now(), and_(Fetch.run_after <= now(GATHER_S), *_FRESH))
-    wanted = select(Fetch.id).where(*_group(dict(row._mapping)), Fetch.state == "waiting", Fetch.parent.is_(None), with_it)
-    ids = list(db.scalars(wanted.order_by(Fetch.id).limit(MOST - 1).with_for_update(skip_locked=True)))
-    return waiting_versions(db, ids)
+    return waiting_versions(db, list(db.scalars(_SIBLINGS, _timed(dict(row._mapping)))))
 
 
 def waiting_versions(db: Connection, ids: list[int]) -> dict[int, set[int]]:
     """For each fetch the versions of the automations whose runs wait for it."""
     found: dict[int, set[int]] = {id: set() for id in ids}
-    blocked = (Run.fetch_id.in_(ids), Run.state == "waiting", Run.run_after.is_(None))
-    for run in db.execute(select(Run.fetch_id, Run.version_id).where(*blocked).distinct()):
+    for run in db.execute(_VERSIONS, {"ids": ids}) if ids else ():
         found[run.fetch_id].add(run.version_id)
     return found
 
 
 def claim(db: Connection, ids: Iterable[int], holder: str) -> list[tuple[Held, Any]]:
     """Take these with their rows, but for what somebody else reads right now."""
-    held = {one.id: one for one in leases.claim_many(db, Fetch, list(ids), holder, not_being_read())}
-    rows = db.execute(select(Fetch.__table__).where(Fetch.id.in_(held)).order_by(Fetch.id))
-    return [(held[row.id], row) for row in rows]
+    return [(held, held.row) for held in leases.claim_many(db, Fetch, list(ids), holder)]
 
 
-def not_being_read() -> ColumnElement[bool]:
-    """The same record is not being read right now: the later read must end later."""
-    other = aliased(Fetch)
-    same = (other.connector == Fetch.connector, other.resource == Fetch.resource, other.record_id == Fetch.record_id)
-    return ~exists().where(*same, other.state == "running")
+def _key(values: Mapping[str, Any]) -> dict[str, str]:
+    """The group of a fetch, as what its statements are asked with."""
+    return {f"of_{name}": str(values.get(name, "webhook" if name == "lane" else "")) for name in _NAMES}
 
 
-_GROUP = ("connector", "resource", "project_id", "lane")
-_FRESH = (Fetch.state == "waiting", Fetch.attempt == 0, Fetch.reread == 0)
-
-
-def _group(values: Mapping[str, Any]) -> tuple[ColumnElement[bool], ...]:
-    return tuple(getattr(Fetch, name) == value for name, value in zip(_GROUP, _key(values), strict=True))
-
-
-def _key(values: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(values.get(name, "webhook" if name == "lane" else "")) for name in _GROUP)
+def _timed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_key(values), "gather_s": GATHER_S}
 
 
 def _is_first(db: Connection, values: Mapping[str, Any]) -> bool:
     """Nothing else of the group waits to be read, and nothing came in the last two seconds."""
-    if db.dialect.name == "postgresql":
-        # Of several that are sorted at the same moment only one is the first; the others need not wait for it to know.
-        lock = func.pg_try_advisory_xact_lock(func.hashtextextended("fetch/" + "/".join(_key(values)), 0))
-        if not db.scalar(select(lock)):
-            return False
-    lately = and_(Fetch.state != "waiting", Fetch.created_at > now(-GATHER_S))
-    active = select(Fetch.id).where(*_group(values), or_(lately, and_(*_FRESH)))
-    return db.scalar(active.limit(1)) is None
+    # Of several that are sorted at the same moment only one is the first; the others need not wait for it to know.
+    key = "fetch/" + "/".join(_key(values).values())
+    if db.dialect.name == "postgresql" and not db.scalar(_TRY_LOCK, {"key": key}):
+        return False
+    return db.scalar(_ACTIVE, _timed(values)) is None
 
 
 def _followed(db: Connection, row: Any) -> bool:
     """Others of its group wait to be read, a later event has joined it, or deliveries wait that may be of either kind."""
-    others = select(Fetch.id).where(*_group(dict(row._mapping)), *_FRESH, Fetch.id != row.id)
-    joined = select(Event.id).where(Event.id == row.event_id, Event.timestamp < row.newest)
-    return _backlog(db, row.connector) > 0 or any(db.scalar(one.limit(1)) is not None for one in (others, joined))
+    if _backlog(db, row.connector) > 0 or db.scalar(_OTHERS, {**_key(dict(row._mapping)), "but": row.id}) is not None:
+        return True
+    return db.scalar(select(Event.id).where(Event.id == row.event_id, Event.timestamp < row.newest)) is not None
 
 
 def _read_lately(db: Connection, row: Any) -> int:
     """How many of its group came and were read already: a burst that begins slowly is one from its second batch on."""
-    of = (*_group(dict(row._mapping)), Fetch.state != "waiting", Fetch.created_at > now(-LATELY_S))
-    return db.scalar(select(func.count()).select_from(select(Fetch.id).where(*of).limit(FLOW).subquery())) or 0
+    return db.scalar(_READ_LATELY, _key(dict(row._mapping))) or 0
 
 
 def _gather(db: Connection, row: Any) -> bool:
@@ -179,12 +194,10 @@ def _known(db: Connection, values: Mapping[str, Any]) -> bool:
 
 def _backlog(db: Connection, connector: str) -> int:
     """Deliveries that wait to be sorted, counted no further than matters: while they do, a slow flow is a dense one."""
-    unsorted = select(Delivery.id).where(Delivery.connector == connector, Delivery.state == "received").limit(MOST)
-    return db.scalar(select(func.count()).select_from(unsorted.subquery())) or 0
+    return db.scalar(_BACKLOG, {"connector": connector}) or 0
 
 
 def _more_to_come(db: Connection, connector: str, since: Any) -> bool:
     """The oldest unsorted delivery decides: they are sorted in the order in which they came."""
-    unsorted = select(Delivery.received_at).where(Delivery.connector == connector, Delivery.state == "received")
-    oldest = db.scalar(unsorted.order_by(Delivery.id).limit(1))
+    oldest = db.scalar(_OLDEST, {"connector": connector})
     return oldest is not None and oldest <= since + timedelta(seconds=GATHER_S)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from config.errors import ConfigError
 from config.logs import about
@@ -177,9 +177,12 @@ def _of(connector: str, project_id: str) -> Any:
     return _rows().where(*same).with_for_update()
 
 
+_SCOPE = select(Hook.company_id, Hook.project_id).where(Hook.key == bindparam("key"))
+
+
 def scope_of(db: Connection, key: str) -> tuple[str, str]:
     """The company and the project a hook belongs to; empty texts for what it has not, or an unknown key."""
-    row = db.execute(select(Hook.company_id, Hook.project_id).where(Hook.key == key)).first()
+    row = db.execute(_SCOPE, {"key": key}).first()
     return ("", "") if row is None else (row.company_id, row.project_id)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, null, or_, select
 from sqlalchemy.orm import aliased
 
 from store.models import Fetch, Import, Limit, Pause, Run
@@ -17,6 +18,7 @@ def in_force() -> ColumnElement[bool]:
     return or_(Pause.until.is_(None), Pause.until > now())
 
 
+@cache
 def lane_is_open(work: Any) -> ColumnElement[bool]:
     """A condition on rows of `work`. A lane that is drained is open for what was there before.
 
@@ -42,6 +44,7 @@ def _busy(lane: Any) -> Any:
     return counted[0] + counted[1]
 
 
+@cache
 def limit_of(work: Any) -> Any:
     """The limit of a row's lane, or null, as a column beside it; reads have none."""
     if work not in (Run, Import):
@@ -57,14 +60,22 @@ def too_many(db: Connection, work: Any, id: int) -> bool:
     """
     if db.dialect.name != "postgresql":
         return False
-    mine = select(work.lane).where(work.id == id, *([~Run.through] if work is Run else [])).scalar_subquery()
-    row = db.execute(select(Limit.lane, Limit.most).where(Limit.lane == mine).with_for_update()).first()
+    row = db.execute(_limited(work), {"id": id}).first()
     return row is not None and (db.scalar(select(_busy(row.lane))) or 0) > row.most
+
+
+@cache
+def _limited(work: Any) -> Any:
+    mine = select(work.lane).where(work.id == bindparam("id"), *([~Run.through] if work is Run else [])).scalar_subquery()
+    return select(Limit.lane, Limit.most).where(Limit.lane == mine).with_for_update()
+
+
+_MOST = select(Limit.most).where(Limit.lane == bindparam("lane"))
 
 
 def next_in_line(db: Connection, work: Any, lane: str) -> list[int]:
     """The oldest due rows of a lane with a limit, as many as may run at once: whoever lets go of a place rings for them."""
-    most = db.scalar(select(Limit.most).where(Limit.lane == lane))
+    most = db.scalar(_MOST, {"lane": lane})
     if most is None:
         return []
     due = select(work.id).where(work.state == "waiting", work.run_after <= now(), work.lane == lane, lane_is_open(work))

@@ -8,10 +8,12 @@ database's clock counts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, and_, bindparam, case, exists, or_, select, text, true, update
+from sqlalchemy.orm import aliased
 
 from config.errors import LostLease
 from store import cause_names
@@ -26,40 +28,58 @@ LOST_LIMIT = 5
 
 @dataclass(frozen=True)
 class Held:
-    """A claim: this worker may act on row `id` as long as the row carries `fence`."""
+    """A claim: this worker may act on row `id` as long as the row carries `fence`. `row` is the row as it was claimed."""
 
     work: Work
     id: int
     fence: int
     attempt: int
+    row: Any = field(default=None, compare=False, repr=False)
 
 
-def claim(db: Connection, work: Work, id: int, holder: str, *conditions: ColumnElement[bool]) -> Held | None:
+def claim(db: Connection, work: Work, id: int, holder: str) -> Held | None:
     """Take a due row; None when it is not due, is held, or is finished (then there is nothing to do)."""
-    taken = claim_many(db, work, [id], holder, work.run_after <= now(), *conditions)
+    taken = _claimed(db, work, [id], holder, due=True)
     return taken[0] if taken else None
 
 
-def claim_many(db: Connection, work: Work, ids: list[int], holder: str, *conditions: ColumnElement[bool]) -> list[Held]:
-    """Take those of the waiting rows that the conditions allow, each with a fence of its own, in the order of their ids."""
-    rows = db.execute(
-        update(work)
-        .where(work.id.in_(ids), work.state == "waiting", _lane_is_open(work), *conditions)
-        .values(
-            state="running", fence=work.fence + 1, attempt=work.attempt + 1, holder=holder, lease_until=now(LEASE_S), rung_at=None
-        )
-        .returning(work.id, work.fence, work.attempt, limit_of(work))
-    )
-    taken = [(Held(work, row.id, row.fence, row.attempt), row.most) for row in sorted(rows, key=lambda row: row.id)]
-    return [one for one, most in taken if most is None or not _given_up(db, one)]
+def claim_many(db: Connection, work: Work, ids: list[int], holder: str) -> list[Held]:
+    """Take those of the rows that wait, due or not, each with a fence of its own, in the order of their ids."""
+    return _claimed(db, work, ids, holder, due=False) if ids else []
+
+
+def _claimed(db: Connection, work: Work, ids: list[int], holder: str, due: bool) -> list[Held]:
+    rows = db.execute(_claiming(work, due), {"ids": ids, "by": holder})
+    taken = [Held(work, row.id, row.fence, row.attempt, row) for row in sorted(rows, key=lambda row: row.id)]
+    return [one for one in taken if one.row.most is None or not _given_up(db, one)]
+
+
+# Statements of the path of an event are built once: building one costs more time than sending it.
+@cache
+def _claiming(work: Work, due: bool) -> Any:
+    may = [work.state == "waiting", _lane_is_open(work)]
+    may += [work.run_after <= now()] if due else []
+    may += [_not_being_read()] if work is Fetch else []
+    taken = {
+        "state": "running", "fence": work.fence + 1, "attempt": work.attempt + 1, "holder": bindparam("by"),
+        "lease_until": now(LEASE_S), "rung_at": None,
+    }  # fmt: skip
+    wanted = update(work.__table__).where(work.id.in_(bindparam("ids", expanding=True)), *may)  # type: ignore[arg-type]
+    return wanted.values(taken).returning(work.__table__, limit_of(work))
+
+
+def _not_being_read() -> ColumnElement[bool]:
+    """The same record is not being read right now: the later read must end later."""
+    other = aliased(Fetch)
+    same = (other.connector == Fetch.connector, other.resource == Fetch.resource, other.record_id == Fetch.record_id)
+    return ~exists().where(*same, other.state == "running")
 
 
 def _given_up(db: Connection, held: Held) -> bool:
     """Leave a row due as it was when its lane has no place left for it."""
     if not too_many(db, held.work, held.id):
         return False
-    as_it_was = {"state": "waiting", "attempt": held.attempt - 1, "holder": None, "lease_until": None}
-    _held(db, held, as_it_was)
+    _held(db, held, state="waiting", attempt=held.attempt - 1, holder=None, lease_until=None)
     return True
 
 
@@ -70,7 +90,7 @@ def renew(db: Connection, held: Held, *, patient: bool = True) -> None:
     """
     if not patient and db.dialect.name == "postgresql":
         db.execute(text("SET LOCAL lock_timeout = '2s'"))
-    _held(db, held, {"lease_until": now(LEASE_S)})
+    _held(db, held, moment=("lease_until", LEASE_S))
 
 
 def still_ours(db: Connection, held: Iterable[Held]) -> list[Held]:
@@ -88,7 +108,7 @@ def still_ours(db: Connection, held: Iterable[Held]) -> list[Held]:
 
 def finish(db: Connection, held: Held, state: str, **values: Any) -> None:
     """Let go for good, in the transaction that keeps the outcome. Raises: LostLease."""
-    _held(db, held, {"state": state, "finished_at": now(), "lease_until": None, "holder": None, "run_after": None, **values})
+    _held(db, held, moment=("finished_at", 0), state=state, lease_until=None, holder=None, run_after=None, **values)
 
 
 def put_back(db: Connection, held: Held, after_s: float, *, counts: bool, **values: Any) -> None:
@@ -96,16 +116,24 @@ def put_back(db: Connection, held: Held, after_s: float, *, counts: bool, **valu
 
     `counts` False gives the attempt back: a wait is no failure.
     """
-    attempt = held.attempt if counts else held.attempt - 1
-    due = {"state": "waiting", "run_after": now(after_s), "lease_until": None, "holder": None, "rung_at": None}
-    _held(db, held, {**due, "attempt": attempt, "lost": 0, **values})
+    due = None if "run_after" in values else ("run_after", after_s)
+    let_go = {"state": "waiting", "lease_until": None, "holder": None, "rung_at": None, "lost": 0}
+    _held(db, held, moment=due, **let_go, attempt=held.attempt if counts else held.attempt - 1, **values)
 
 
-def _held(db: Connection, held: Held, values: dict[str, Any]) -> None:
-    work = held.work
-    done = db.execute(update(work).where(work.id == held.id, work.fence == held.fence, work.state == "running").values(values))
-    if done.rowcount != 1:
-        raise LostLease(f"{work.__tablename__} {held.id}: the lease of fence {held.fence} has passed to somebody else")
+def _held(db: Connection, held: Held, moment: tuple[str, float] | None = None, **values: Any) -> None:
+    """Write to what is ours; `moment` is a column that is set to so many seconds from now."""
+    column, seconds = moment or (None, 0.0)
+    given = {"of_id": held.id, "of_fence": held.fence, **({"after_s": seconds} if column else {}), **values}
+    if db.execute(_writing(held.work, column), given).rowcount != 1:
+        raise LostLease(f"{held.work.__tablename__} {held.id}: the lease of fence {held.fence} has passed to somebody else")
+
+
+@cache
+def _writing(work: Work, moment: str | None) -> Update:
+    mine = (work.id == bindparam("of_id"), work.fence == bindparam("of_fence"), work.state == "running")
+    wanted = update(work.__table__).where(*mine)  # type: ignore[arg-type]
+    return wanted.values({moment: now(bindparam("after_s"))}) if moment else wanted
 
 
 def reap(db: Connection, work: Work, *, parked: str) -> int:
@@ -155,9 +183,14 @@ def to_ring(db: Connection, work: Work, *, limit: int, grace_s: float, again_aft
 
 def anything_due(db: Connection, work: Work) -> bool:
     """A cheap look before `to_ring` or `reap`: is there a due or an expired row?"""
+    return db.scalar(_due(work)) is not None
+
+
+@cache
+def _due(work: Work) -> Select[Any]:
     due = (work.state == "waiting") & (work.run_after <= now()) & _lane_is_open(work)
     expired = (work.state == "running") & (work.lease_until < now())
-    return db.scalar(select(work.id).where(or_(due, expired)).limit(1)) is not None
+    return select(work.id).where(or_(due, expired)).limit(1)
 
 
 def oldest_due_s(db: Connection, work: Work) -> float:

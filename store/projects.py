@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from store.events import insert
 from store.models import Project
@@ -57,8 +57,11 @@ def every(db: Connection, connector: str, state: str | None = None) -> list[Any]
     return list(db.execute(wanted if state is None else wanted.where(Project.state == state)))
 
 
+_ZONE = select(Project.zone).where(Project.connector == bindparam("connector"), Project.project_id == bindparam("project"))
+
+
 def zone(db: Connection, connector: str, project_id: str) -> str | None:
-    return db.scalar(select(Project.zone).where(Project.connector == connector, Project.project_id == project_id))
+    return db.scalar(_ZONE, {"connector": connector, "project": project_id})
 
 
 def by_zone(db: Connection, connector: str) -> dict[str, list[str]]:

@@ -36,7 +36,7 @@ from sqlalchemy.schema import CreateTable
 
 from config.errors import Permanent
 from config.problems import did_you_mean
-from store import tables
+from store import shapes, tables
 from store.columns import fitted
 
 MOST_LISTED = 1000
@@ -114,7 +114,7 @@ def statement(db: Connection, query: Query) -> Select[Any]:
 def of_name(db: Connection, name: str) -> Table:
     """The user's table of this name, with the columns it really has."""
     tables.check_name(name)
-    types = tables.known_types(db, name)
+    types = shapes.types_of(db, name)
     if types is None:
         raise Permanent(f'there is no table "{name}" yet. It is made by the first db.upsert or import into it.', kind="table")
     return Table(name, MetaData(), *(Column(column, kind) for column, kind in types.items()))

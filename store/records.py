@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from store.models import Record
 from store.types import now
@@ -26,12 +26,26 @@ class Kept:
     gone: bool = False
 
 
+_SAME = tuple(getattr(Record, name) == bindparam(f"of_{name}") for name in ("connector", "resource", "record_id"))
+_COPIES = select(Record.__table__).where(*_SAME).order_by(Record.id.desc())
+_NEWEST = _COPIES.limit(1)
+_TWO_NEWEST = _COPIES.limit(2)
+_BEFORE = select(Record.id).where(*_SAME, Record.id < bindparam("of_id")).order_by(Record.id.desc()).limit(1)
+_GET = select(Record.__table__).where(Record.id == bindparam("of_id"))
+_ADD = insert(Record.__table__).returning(Record.id)  # type: ignore[arg-type]
+_SEEN = update(Record.__table__).where(Record.id == bindparam("of_id")).values(seen_at=now())  # type: ignore[arg-type]
+_LOCKED = text(
+    "SELECT count(pg_advisory_xact_lock(h)) FROM "
+    "(SELECT hashtextextended(key, 0) AS h FROM unnest(CAST(:keys AS text[])) AS key ORDER BY h) AS locks"
+)
+
+
 def newest(db: Connection, connector: str, resource: str, record_id: str) -> Any | None:
-    return db.execute(_copies(connector, resource, record_id).limit(1)).first()
+    return db.execute(_NEWEST, _of(connector, resource, record_id)).first()
 
 
 def get(db: Connection, id: int) -> Any | None:
-    return db.execute(select(Record.__table__).where(Record.id == id)).first()
+    return db.execute(_GET, {"of_id": id}).first()
 
 
 def alone(db: Connection, connector: str, resource: str, record_ids: Iterable[str]) -> None:
@@ -42,8 +56,7 @@ def alone(db: Connection, connector: str, resource: str, record_ids: Iterable[st
     if db.dialect.name != "postgresql":
         return
     keys = [f"{connector}/{resource}/{id}" for id in record_ids]
-    ordered = "SELECT hashtextextended(key, 0) AS h FROM unnest(CAST(:keys AS text[])) AS key ORDER BY h"
-    db.execute(text(f"SELECT count(pg_advisory_xact_lock(h)) FROM ({ordered}) AS locks"), {"keys": keys})  # noqa: S608
+    db.execute(_LOCKED, {"keys": keys})
 
 
 def keep(db: Connection, copy: dict[str, Any], *, alive: bool = True) -> Kept:
@@ -54,23 +67,22 @@ def keep(db: Connection, copy: dict[str, Any], *, alive: bool = True) -> Kept:
     """
     of = (copy["connector"], copy["resource"], copy["record_id"])
     alone(db, *of[:2], [of[2]])
-    known = list(db.execute(_copies(*of).limit(2)))
+    known = list(db.execute(_TWO_NEWEST, _of(*of)))
     last = known[0] if known else None
     if last is not None:
         gone = last.deleted_at is not None
         same = last.record_hash == copy["record_hash"] and not (gone and alive)
         if same or (gone and not alive) or _older(copy["updated_at"], last.updated_at):
-            db.execute(update(Record).where(Record.id == last.id).values(seen_at=now()))
+            db.execute(_SEEN, {"of_id": last.id})
             return Kept(known[1].id if len(known) > 1 else None, last.id, False, gone)
-    id = db.scalar(insert(Record).values(copy).returning(Record.id))
+    id = db.scalar(_ADD, copy)
     assert id is not None
     return Kept(last.id if last else None, id, True)
 
 
 def before(db: Connection, copy: Any) -> int | None:
     """The copy before this one."""
-    of = (copy.connector, copy.resource, copy.record_id)
-    return db.scalar(_copies(*of).with_only_columns(Record.id).where(Record.id < copy.id).limit(1))
+    return db.scalar(_BEFORE, {**_of(copy.connector, copy.resource, copy.record_id), "of_id": copy.id})
 
 
 def known_ids(db: Connection, connector: str, resource: str, project_id: str, limit: int) -> list[str]:
@@ -103,9 +115,8 @@ def younger(updated_at: str | None, moment: dt.datetime) -> bool:
     return found is not None and found.tzinfo is not None and found > moment.replace(microsecond=0)
 
 
-def _copies(connector: str, resource: str, record_id: str) -> Select[Any]:
-    same = (Record.connector == connector, Record.resource == resource, Record.record_id == record_id)
-    return select(Record.__table__).where(*same).order_by(Record.id.desc())
+def _of(connector: str, resource: str, record_id: str) -> dict[str, str]:
+    return {"of_connector": connector, "of_resource": resource, "of_record_id": record_id}
 
 
 def _older(one: str | None, other: str | None) -> bool:

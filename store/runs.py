@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from store import fetches, imports
@@ -16,11 +16,14 @@ from store.types import now
 
 AGAIN = ("failed", "parked", "cancelled")
 FAILED_BEFORE = "~failed"
+_GET = select(Run.__table__).where(Run.id == bindparam("of_id"))
+_STEPS = select(Step.__table__).where(Step.run_id == bindparam("run")).order_by(Step.id)
+_ADD_STEP = plain_insert(Step.__table__)  # type: ignore[arg-type]
 _BEFORE = ("state", "reason", "error", "cause", "attempt", "lost", "finished_at", "fetch_id", "lane")
 
 
 def get(db: Connection, id: int) -> Any | None:
-    return db.execute(select(Run.__table__).where(Run.id == id)).first()
+    return db.execute(_GET, {"of_id": id}).first()
 
 
 def company(db: Connection, id: int) -> str:
@@ -53,8 +56,17 @@ def unfinished(db: Connection, id: int) -> bool:
     return db.scalar(select(Run.state).where(Run.id == id)) in ("waiting", "running")
 
 
-def started(db: Connection, id: int) -> None:
-    db.execute(update(Run).where(Run.id == id).values(started_at=func.coalesce(Run.started_at, now())))
+_STARTED = (
+    update(Run.__table__)  # type: ignore[arg-type]
+    .where(Run.id == bindparam("of_id"))
+    .values(started_at=func.coalesce(Run.started_at, now()), group_key=None)
+    .returning(Run.__table__)
+)
+
+
+def started(db: Connection, id: int) -> Any:
+    """Note when a claimed run began, and let no further event join it. Its row."""
+    return db.execute(_STARTED, {"of_id": id}).one()
 
 
 def digest_until(db: Connection, id: int) -> Any:
@@ -63,11 +75,11 @@ def digest_until(db: Connection, id: int) -> Any:
 
 def steps(db: Connection, run_id: int) -> list[Any]:
     """Every kept result of a run's steps, oldest first; the last of a path is the one that counts."""
-    return list(db.execute(select(Step.__table__).where(Step.run_id == run_id).order_by(Step.id)))
+    return list(db.execute(_STEPS, {"run": run_id}))
 
 
 def add_step(db: Connection, values: dict[str, Any]) -> None:
-    db.execute(plain_insert(Step).values(values))
+    db.execute(_ADD_STEP, values)
 
 
 def effect(db: Connection, id: int) -> Any | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Float, Integer, MetaData, Numeric, St
 from sqlalchemy.schema import CreateTable
 
 from config.errors import Permanent
-from store import queries, tables
+from store import queries, shapes, tables
 from store.queries import Query
 from store.types import Instant
 
@@ -49,10 +49,10 @@ def _make_room(db: Connection, into: str, types: Mapping[str, Any]) -> None:
         raise Permanent(
             f"{into}: the rows have a column {clash[0]} themselves. Take the snapshot of another table.", kind="table"
         )
-    known = tables.known_types(db, into)
+    known = shapes.types_of(db, into)
     if known is None:
         tables.lock(db, into)
-        known = tables.known_types(db, into)
+        known = shapes.types_of(db, into)
     if known is None:
         known = _made(db, into, types)
     for name, kind in {**STAMP, **types}.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -34,7 +35,8 @@ from sqlalchemy.schema import CreateTable
 
 from config.errors import Permanent
 from store.columns import fitted, type_of, wider
-from store.events import insert
+from store.events import insert, insert_of
+from store.shapes import made_of, shape, types_of
 from store.types import Instant, Json
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
@@ -44,6 +46,7 @@ STANDARD: dict[str, Any] = {
     "record_hash": Text(), "body": Json,
 }  # fmt: skip
 STANDARD_KEY = ("connector", "id")
+_MOST_BUILT = 500
 VERSION = "row_version"  # what `if_newer` compares in tables without the standard columns
 
 
@@ -58,7 +61,7 @@ def upsert(
     table = holding(db, name, key, row)
     row = {column: _fitted(table, column, value) for column, value in row.items()}
     for _ in range(3):
-        found = db.execute(select(table).where(_same(table, key, row)).with_for_update()).first()
+        found = db.execute(_held(table, key), _keyed_by(key, row)).first()
         if found is None:
             if _inserted(db, table, row):
                 return "inserted"
@@ -67,8 +70,8 @@ def upsert(
             row = {**row, "deleted_at": None}
         outcome = _against(dict(found._mapping), row, version)
         if outcome == "updated":
-            values = {"deleted_at": row["deleted_at"]} if deletes else dict(row)
-            db.execute(update(table).where(_same(table, key, row)).values(values))
+            values = {"deleted_at": row["deleted_at"]} if deletes else row
+            db.execute(_changing(table, key), {**_keyed_by(key, row), **values})
         return outcome
     raise Permanent(
         f"{name}: the row {_shown(key, row)} collides with another one: something else is unique in that table as well. "
@@ -119,10 +122,9 @@ def upsert_many(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 
 def mark_many(db: Connection, name: str, connector: str, marks: Mapping[str, Any]) -> None:
     """Set `deleted_at` on the rows with these ids; `marks` maps an id to the moment. Nothing when there is no such table."""
-    types = known_types(db, name)
-    if types is None or not {"connector", "id", "deleted_at"} <= set(types):
+    table = shape(db, name)
+    if table is None or not {"connector", "id", "deleted_at"} <= set(table.c.keys()):
         return
-    table = Table(name, MetaData(), *(Column(c, t) for c, t in types.items()))
     same = (table.c.connector == connector, table.c.id == bindparam("of", type_=table.c.id.type), table.c.deleted_at.is_(None))
     wanted = update(table).where(*same).values(deleted_at=bindparam("at", type_=table.c.deleted_at.type))
     db.execute(wanted, [{"of": _fitted(table, "id", id), "at": _fitted(table, "deleted_at", at)} for id, at in marks.items()])
@@ -208,22 +210,41 @@ def _loses(known: Mapping[str, Any], row: Mapping[str, Any], version: str) -> bo
 def _inserted(db: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     if db.dialect.name not in ("sqlite", "postgresql"):
         return _inserted_plainly(db, table, row)
-    made = insert(db, table).values(dict(row)).on_conflict_do_nothing().returning(table.c[next(iter(row))])
-    return db.execute(made).first() is not None
+    return db.execute(_adding(db.dialect.name, table, next(iter(row))), dict(row)).first() is not None
 
 
 def _inserted_plainly(db: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Where ON CONFLICT is not known: the unique key of the table refuses the second one."""
     try:
         with db.begin_nested():
-            db.execute(table.insert().values(dict(row)))
+            db.execute(table.insert(), dict(row))
     except IntegrityError:
         return False
     return True
 
 
-def _same(table: Table, key: tuple[str, ...], row: Mapping[str, Any]) -> Any:
-    return and_(*(table.c[column] == row[column] for column in key))
+# Built once for each shape of a table.
+@lru_cache(_MOST_BUILT)
+def _held(table: Table, key: tuple[str, ...]) -> Any:
+    return select(table).where(_same(table, key)).with_for_update()
+
+
+@lru_cache(_MOST_BUILT)
+def _changing(table: Table, key: tuple[str, ...]) -> Any:
+    return update(table).where(_same(table, key))
+
+
+@lru_cache(_MOST_BUILT)
+def _adding(dialect: str, table: Table, column: str) -> Any:
+    return insert_of(dialect, table).on_conflict_do_nothing().returning(table.c[column])
+
+
+def _same(table: Table, key: tuple[str, ...]) -> Any:
+    return and_(*(table.c[column] == bindparam(f"Key_{column}", type_=table.c[column].type) for column in key))
+
+
+def _keyed_by(key: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"Key_{column}": row[column] for column in key}  # no column begins with a capital
 
 
 def check_name(name: str) -> None:
@@ -242,16 +263,17 @@ def holding(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, A
     for column in row:
         if not NAME.match(column):
             raise Permanent(f'{name}: "{column[:80]}" is no column name; use [a-z][a-z0-9_]*, at most 63 signs', kind="table")
-    known = known_types(db, name)
-    if known is None:
+    table = shape(db, name)
+    if table is None:
         _ours_to_change(db, name, "is not there")
         lock(db, name)
-        known = known_types(db, name) or _create(db, name, key, row)
-    if narrow := [c for c in row if c not in known or wider(known[c], row[c]) is not None]:
+        if (table := shape(db, name)) is None:
+            table = made_of(name, _create(db, name, key, row))
+    if narrow := [c for c in row if c not in table.c or wider(table.c[c].type, row[c]) is not None]:
         _ours_to_change(db, name, f"has no column {narrow[0]} that holds this value")
         lock(db, name)
-        known = _widen(db, name, known_types(db, name) or known, row)
-    return Table(name, MetaData(), *(Column(c, t) for c, t in known.items()))
+        table = made_of(name, _widen(db, name, types_of(db, name) or {}, row))
+    return table
 
 
 def _ours_to_change(db: Connection, name: str, seen: str) -> None:
@@ -260,20 +282,6 @@ def _ours_to_change(db: Connection, name: str, seen: str) -> None:
             f"the table {name} {seen}, and tables are made and widened in SQLite and PostgreSQL only. Do it by hand.",
             kind="table",
         )
-
-
-def known_types(db: Connection, name: str) -> dict[str, Any] | None:
-    """Column types of an existing table; JSON and moments as ours, so that values travel as we write them."""
-    if not inspect(db).has_table(name):
-        return None
-    return {column["name"]: _ours(column["type"]) for column in inspect(db).get_columns(name)}
-
-
-def _ours(type_: Any) -> Any:
-    kind = type_.__visit_name__.upper()
-    if kind in ("JSON", "JSONB"):
-        return Json
-    return Instant() if kind in ("TIMESTAMP", "DATETIME") else type_
 
 
 def _create(db: Connection, name: str, key: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:

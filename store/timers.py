@@ -85,7 +85,10 @@ def due_at(db: Connection, kind: str, subject: str) -> dt.datetime | None:
     return db.scalar(select(Timer.run_after).where(Timer.kind == kind, Timer.subject == subject))
 
 
+_CLOCK = select(now())
+
+
 def clock(db: Connection) -> dt.datetime:
     """The database's time, which all that is timed goes by."""
-    moment: dt.datetime = db.execute(select(now())).scalar_one()
+    moment: dt.datetime = db.execute(_CLOCK).scalar_one()
     return moment

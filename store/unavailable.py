@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 
 from store.events import insert
 from store.models import Fetch, Run, Unavailable
@@ -17,6 +17,17 @@ SHORTEST_S = 300.0
 LONGEST_S = 3600.0
 # Who probes has so long to say what came of it; then another one does.
 PROBE_S = 60.0
+
+_HERE = select(Unavailable.__table__, now().label("here")).where(
+    Unavailable.connector == bindparam("connector"),
+    or_(
+        and_(
+            Unavailable.project_id == bindparam("project"),
+            or_(Unavailable.resource == "", Unavailable.resource == bindparam("resource")),
+        ),
+        and_(Unavailable.project_id == "", Unavailable.resource == ""),
+    ),
+)
 
 
 class Shut(NamedTuple):
@@ -70,12 +81,7 @@ def listed(db: Connection, connector: str | None = None) -> list[Any]:
 
 
 def _rows(db: Connection, connector: str, project_id: str, resource: str) -> list[Any]:
-    here = or_(
-        and_(Unavailable.project_id == project_id, Unavailable.resource.in_(("", resource))),
-        and_(Unavailable.project_id == "", Unavailable.resource == ""),
-    )
-    columns = select(Unavailable.__table__, now().label("here"))
-    return list(db.execute(columns.where(Unavailable.connector == connector, here)))
+    return list(db.execute(_HERE, {"connector": connector, "project": project_id, "resource": resource}))
 
 
 def _probe(db: Connection, row: Any) -> bool:

@@ -70,10 +70,8 @@ def _claim(desk: Desk, run_id: int) -> tuple[Held | None, Any]:
         held = leases.claim(db, Run, run_id, desk.holder)
         if held is None:
             return None, None
-        runs.started(db, run_id)
-        flow.closed(db, run_id)
         desk.loaded.fresh(db)
-        return held, runs.get(db, run_id)
+        return held, runs.started(db, run_id)
 
 
 def _work(desk: Desk, held: Held, row: Any) -> None:

@@ -55,7 +55,7 @@ def take(desk: Desk, db: Connection, fetch_id: int) -> Batch | None:
     held = fetches.claim(db, fetch_id, desk.holder)
     if held is None:
         return None
-    row = fetches.get(db, fetch_id)
+    row = held.row
     desk.loaded.fresh(db)
     if desk.loaded.paused(row.connector) and not row.through:
         fetches.put_back(db, held, row, LOOK_AGAIN_S, counts=False, reason=paused_reason(row.connector))

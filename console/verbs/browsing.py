@@ -49,7 +49,7 @@ def exported(here: AtHand, name: str, **asked: Any) -> Iterator[str]:
 
 def _lines(here: AtHand, name: str, columns: list[str], asked: Mapping[str, Any]) -> Iterator[str]:
     yield _line(columns)
-    with reading(here.engine) as db:
+    with reading(here.engine, streams=True) as db:
         for row in browsing.stream(db, _table(here, db, name), here.only, MOST_EXPORTED, **asked):
             yield _line([cell(row[column]) for column in columns])
 

@@ -221,7 +221,8 @@ def test_the_state_machine_would_notice_a_missing_fence(tmp_path: Path, monkeypa
     engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}, tmp_path))
     migrate.upgrade(engine)
 
-    def unfenced(db: Any, held: Held, values: dict[str, Any]) -> None:
+    def unfenced(db: Any, held: Held, moment: tuple[str, float] | None = None, **values: Any) -> None:
+        values |= {moment[0]: now(moment[1])} if moment else {}
         if db.execute(update(Run).where(Run.id == held.id, Run.state == "running").values(values)).rowcount != 1:
             raise LostLease("gone")
 

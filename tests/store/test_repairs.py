@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from store import events, records, repairs
+from store import events, records, repairs, timers
 from store.models import Repair
 from store.session import writing
 from store.types import now
@@ -42,9 +42,10 @@ def test_a_look_of_one_kind_takes_none_of_another_away(engine: Engine) -> None:
 
 def event(engine: Engine, key: str, *, action: str = "delete", state: str = "matched", name: str = "RFIs") -> dict[str, Any]:
     nothing = dict.fromkeys(("company_id", "project_id", "user_id", "app_id", "payload_version"), "")
-    said = {"connector": "acme", "event_key": key, "source": "webhook", "action": action, "resource_name": name,
-            "resource_id": "5", "timestamp": now(), "state": state}  # fmt: skip
+    said: dict[str, Any] = {"connector": "acme", "event_key": key, "source": "webhook", "action": action, "resource_name": name,
+            "resource_id": "5", "state": state}  # fmt: skip
     with writing(engine) as db:
+        said["timestamp"] = timers.clock(db)
         id = events.add(db, {**nothing, **said})
     return {**said, "id": id}
 

@@ -26,8 +26,9 @@ def _no_relay(module: Any) -> None:
 
 
 def _no_fence(module: Any) -> None:
-    def _held(db: Any, held: Any, values: Any) -> None:
-        db.execute(module.update(held.work).where(held.work.id == held.id).values(values))
+    def _held(db: Any, held: Any, moment: Any = None, **values: Any) -> None:
+        at = {moment[0]: module.now(moment[1])} if moment else {}
+        db.execute(module.update(held.work).where(held.work.id == held.id).values(**values, **at))
 
     module._held = _held
 
