@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, create_engine, text
@@ -34,6 +34,12 @@ def unfinished(url: str) -> dict[str, int]:
     with database(url) as db:
         found = {name: int(db.scalar(text(query)) or 0) for name, query in _OPEN.items()}
     return {name: count for name, count in found.items() if count}
+
+
+def ended(url: str, runs: Collection[int]) -> bool:
+    open_ = text("SELECT id FROM tieback_runs WHERE state IN ('waiting', 'running')")
+    with database(url) as db:
+        return not set(runs) & set(db.scalars(open_))
 
 
 def settle(url: str, sent: Callable[[], bool], patience_s: float = PATIENCE_S) -> tuple[float | None, dict[str, int]]:

@@ -151,11 +151,12 @@ class Stack(Tree):
             return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return []
 
-    def halted(self) -> list[int]:
-        """Processes of ours that have stopped themselves."""
+    def halted(self) -> dict[int, int]:
+        """Processes of ours that have stopped themselves, and the run that each was at."""
         said = self.folder / "halted"
-        pids = {int(line) for line in said.read_text().split()} if said.exists() else set()
-        return sorted(pids & {pid for pid in self.pids() if self._state(pid) == "T"})
+        lines = said.read_text().splitlines() if said.exists() else []
+        known = {int(pid): int(run) for pid, run in map(str.split, lines)}
+        return {pid: known[pid] for pid in self.pids() if pid in known and self._state(pid) == "T"}
 
     def _state(self, pid: int) -> str:
         with contextlib.suppress(OSError):

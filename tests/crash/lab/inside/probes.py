@@ -34,8 +34,11 @@ def _noting(function: Callable[..., Any], what: str, error: type[BaseException])
     return noted
 
 
-def halt_if_asked(where: str) -> None:
-    """Stop here, at the worst of all moments, when the laboratory wants one process to; the first to come takes the wish."""
+def halt_if_asked(where: str, held: Any) -> None:
+    """Stop here, at the worst of all moments, when the laboratory wants one process to; the first to come takes the wish.
+
+    It says which run it was at, 0 when it was no run.
+    """
     folder = Path(os.environ["CRASHLAB_HALT"])
     wish = folder / f"halt-{where}"
     if threading.current_thread().name == "keeper" or not wish.exists():
@@ -45,7 +48,7 @@ def halt_if_asked(where: str) -> None:
     except OSError:
         return
     with (folder / "halted").open("a") as file:
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()} {held.id if held.work.__name__ == 'Run' else 0}\n")
     note(f"halted-{where}")
     os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -55,7 +58,7 @@ def _leases(module: Any) -> None:
 
     def _held(db: Any, one: Any, values: Any) -> None:
         if one.work.__name__ == "Run":  # whose steps tell when one of them was committed twice
-            halt_if_asked("commit")
+            halt_if_asked("commit", one)
         held(db, one, values)
 
     module._held = _held
@@ -110,7 +113,7 @@ def _keeper(module: Any) -> None:
 
     def still_mine(self: Any, held: Any) -> None:
         looked(self, held)
-        halt_if_asked("call")
+        halt_if_asked("call", held)
 
     module.Keeper.still_mine = still_mine
 
