@@ -84,14 +84,13 @@ def _refuse_poison(module: Any) -> None:
 
 def _lease_by_wall_clock(module: Any) -> None:
     """Each process believes its own clock; the laboratory sets them differently."""
-    import datetime as dt
-
-    from sqlalchemy import literal
+    from sqlalchemy import Float, bindparam, func, type_coerce
 
     from store.types import Instant
 
-    def now(seconds: float = 0.0) -> Any:
-        return literal(dt.datetime.fromtimestamp(time.time() + seconds, dt.UTC), Instant())
+    def now(seconds: Any = 0.0) -> Any:
+        here = bindparam(None, callable_=time.time, type_=Float(), unique=True)
+        return type_coerce(func.to_timestamp(here) + func.make_interval(0, 0, 0, 0, 0, 0, seconds), Instant())
 
     module.now = now
 

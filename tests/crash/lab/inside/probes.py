@@ -56,10 +56,10 @@ def halt_if_asked(where: str, held: Any) -> None:
 def _leases(module: Any) -> None:
     held = _noting(module._held, "fenced", module.LostLease)
 
-    def _held(db: Any, one: Any, values: Any) -> None:
+    def _held(db: Any, one: Any, *args: Any, **values: Any) -> None:
         if one.work.__name__ == "Run":  # whose steps tell when one of them was committed twice
             halt_if_asked("commit", one)
-        held(db, one, values)
+        held(db, one, *args, **values)
 
     module._held = _held
     rung, reaped = module.to_ring, module.reap
