@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from automations.attempt import FAILED
 from automations.effects import refuse_hidden
 from automations.functions import iso
 from automations.journal import (
@@ -97,7 +98,7 @@ class StoreJournal:
 
     @property
     def begun(self) -> bool:
-        return bool(self._kept)
+        return any(path != FAILED for path in self._kept)
 
     def forget(self, paths: Iterable[str]) -> None:
         """Steps that are to be done again, though an earlier attempt did them."""

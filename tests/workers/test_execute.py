@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import Engine, text, update
 
 from automations import engine as rules
+from config.settings import Settings
 from store import runs
 from store.leases import LOST_LIMIT
 from store.models import Run, Version
 from store.session import writing
 from tests.workers.conftest import changed
-from tests.workers.rig import Rig, payload
+from tests.workers.rig import Rig, payload, rig
 from workers import execute, fetch, jobs
 
 
@@ -36,6 +37,34 @@ def test_a_version_that_no_longer_parses_fails_its_run_with_the_reason(keeping: 
     execute.run(keeping.desk, 1)
     (run,) = keeping.runs()
     assert (run["state"], run["attempt"]) == ("failed", 1)
+
+
+GUARDED = """
+    format: 1
+    id: guarded
+    stage: live
+    when:
+      - webhook: {connector: acme, resource: RFIs, actions: [create, update]}
+        where: timestamp(record.subject) > event.timestamp
+    do:
+      - id: write
+        use: db.upsert
+        with: {table: rfis, row: "${record}"}
+"""
+
+
+def test_guards_that_failed_are_asked_again_when_the_run_is_tried_again(engine: Engine, settings: Settings, far: Any) -> None:
+    with rig(engine, settings, far, guarded=GUARDED) as one:
+        one.deliver(payload(far, changed(far, subject="no time")))
+        one.settle()
+        (failed,) = one.runs()
+        assert failed["state"] == "failed"
+        assert "expression" in failed["error"]
+        with writing(engine) as db:
+            assert runs.again(db, failed["id"])
+        one.settle()
+        (again,) = one.runs()
+        assert (again["state"], again["error"]) == ("failed", failed["error"])
 
 
 def test_a_surprise_frees_the_database_and_the_run_is_parked_after_six(
