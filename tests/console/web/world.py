@@ -37,6 +37,7 @@ from store import (
     runs,
     schedules,
     tables,
+    timers,
 )
 from store.deliveries import Arrival
 from store.models import Automation, Import, ImportPart, Run, Schedule
@@ -277,7 +278,7 @@ def _run(
                 "inputs": {"table": "rfis", "title": word("Slab edge")},
                 "output": None if bad else {"rows": 1, "said": word("done")},
                 "error": error if bad else None,
-                "finished_at": now(-ago - 2.9 + step),
+                "finished_at": timers.clock(db) + dt.timedelta(seconds=step - ago - 2.9),
             },
         )
     uncertain = state == "parked"
