@@ -18,6 +18,7 @@ from tests.crash.lab.sender import Sender
 from tests.crash.lab.supervise import Stack
 
 REASON = "the storm"
+LATE_S = 10.0
 
 
 class Operator:
@@ -30,6 +31,7 @@ class Operator:
         self.done: list[tuple[float, str, str]] = []
         self.edition = 1
         self.retried: list[int] = []
+        self._unanswered = False
         self._threads: list[threading.Thread] = []
 
     def do(self, deed: str, for_s: float) -> None:
@@ -39,9 +41,16 @@ class Operator:
         self._threads.append(work)
 
     def rest(self) -> None:
-        """Whatever was paused goes on."""
+        """Whatever was paused goes on, also what a process pauses that comes up later and finds a request in its socket."""
         for thread in self._threads:
             thread.join(30)
+        until = time.monotonic() + (LATE_S if self._unanswered else 0.0)
+        self._resume()
+        while time.monotonic() < until:
+            time.sleep(1.0)
+            self._resume()
+
+    def _resume(self) -> None:
         for path in ("/queues/webhook/resume", "/connectors/acme/resume"):
             for _ in range(20):
                 if self._call(path) in (200, 400, 404, 409, 422):
@@ -100,7 +109,9 @@ class Operator:
             return done
 
     def _note(self, path: str, wish: dict[str, Any], verb: str, subject: str) -> bool:
-        done = self._call(path, wish) == 200
+        status = self._call(path, wish)
+        self._unanswered |= status is None
+        done = status == 200
         if done:
             self.done.append((time.time(), verb, subject))
         return done
