@@ -117,6 +117,10 @@ class Box:
         sealed = self._ciphers[self._first].encrypt(nonce, secret.reveal().encode(), place.encode())
         return f"v1.{self._first}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
+    def is_newest(self, sealed: str) -> bool:
+        """Whether it says that the first key sealed it."""
+        return sealed.startswith(f"v1.{self._first}.")
+
     def open(self, sealed: str, place: str) -> Secret:
         """Raises: ConfigError when no key fits or the value was moved or altered, whatever it is by now."""
         version, key_id, body = [*str(sealed).split(".", 2), "", ""][:3]

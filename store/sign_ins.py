@@ -38,4 +38,8 @@ def take(db: Connection, state: str, visit: str) -> Any | None:
 
 def place(state: str) -> str:
     """The associated data of what is sealed."""
-    return f"tieback_sign_ins/sealed/{digest(state)}"
+    return place_of(digest(state))
+
+
+def place_of(digested: str) -> str:
+    return f"tieback_sign_ins/sealed/{digested}"

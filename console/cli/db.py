@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from config.settings import without_password
 from console.cli.family import Family
 from console.cli.output import json_option, listing, say, show_json
-from console.verbs import copying, purging
+from console.verbs import copying, purging, rekeying
 from console.verbs.at_hand import at_hand
 from store import migrate
+from store.rekeying import Found
 
 db = Family(name="db", help="The database.")
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -41,6 +43,47 @@ def purge(days: int | None, dry_run: bool, as_json: bool) -> None:
         return
     said = [{"what": name, "count": count} for name, count in sorted(gone.items()) if count]
     listing(said, {"would go" if dry_run else "gone": "what", "count": "count"}, as_json=False, empty="nothing is that old.")
+
+
+@db.command()
+@click.option("--check", is_flag=True, help="Only count what still needs an old key, and change nothing.")
+@click.option("--forget-lost", is_flag=True, help="Take away what no key opens, so that it can be entered anew.")
+@json_option
+def rekey(check: bool, forget_lost: bool, as_json: bool) -> int:
+    """Seal with the first key of TIEBACK_SECRET_KEYS what an older one sealed, while Tieback runs.
+
+    Every process must have been started with the new key in front before. One that was ended half way goes on when it is
+    begun again. Exit 1 when a value opens with no key; with --check also when one still needs an old key.
+    """
+    if check and forget_lost:
+        raise click.UsageError("--check changes nothing: leave out --forget-lost")
+    with at_hand() as here:
+        found = rekeying.look(here) if check else rekeying.rekey(here, forget=forget_lost)
+    old, lost = sum(one.old for one in found), [sentence for one in found for sentence in one.lost]
+    counted = "need_an_old_key" if check else "sealed_anew"
+    if as_json:
+        show_json({"values": sum(one.values for one in found), counted: old, "lost": lost, "kinds": _counts(found, counted)})
+    else:
+        columns = {"kind": "kind", "values": "values", counted.replace("_", " "): counted, "lost": "lost"}
+        listing(_counts(found, counted), columns, as_json=False, empty="")
+        for sentence in (*lost, _advice(old if check else 0, len(lost))):
+            say(sentence)
+    return 1 if lost or (check and old) else 0
+
+
+def _counts(found: list[Found], counted: str) -> list[dict[str, Any]]:
+    return [{"kind": one.kind, "values": one.values, counted: one.old, "lost": len(one.lost)} for one in found]
+
+
+def _advice(old: int, lost: int) -> str:
+    if old:
+        return f"still in need of an old key: {old}. Keep that key, and run: tieback db rekey"
+    if lost:
+        return f"{lost} opened with no key: the sentences above say what to do."
+    return (
+        "every value opens with the first key. Once every process was started with it in front, the old keys may go; "
+        "`tieback db rekey --check` three hours later shows whether one has still sealed with them."
+    )
 
 
 @db.command()

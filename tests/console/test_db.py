@@ -1,9 +1,15 @@
-"""`tieback db backup` and `restore`: what they leave, and what they refuse."""
+"""`tieback db …`: what each command leaves, and what it refuses."""
 
 from __future__ import annotations
 
+import base64
+from contextlib import closing
 from pathlib import Path
 
+from config.secrets import Box, Secret
+from config.settings import load
+from store import calls, canary
+from store.session import open_engine, writing
 from tests.console.conftest import Tieback
 
 
@@ -28,7 +34,6 @@ def test_nothing_is_restored_over_a_database_and_it_says_what_to_do(tieback: Tie
 
 def test_a_sqlite_file_of_something_else_is_refused_and_leaves_no_database(tieback: Tieback, tmp_path: Path) -> None:
     import sqlite3
-    from contextlib import closing
 
     with closing(sqlite3.connect(tmp_path / "other.db")) as db:
         db.execute("CREATE TABLE theirs (id)")
@@ -45,3 +50,57 @@ def test_a_purge_counts_takes_and_is_in_the_audit(tieback: Tieback) -> None:
     assert tieback("db", "purge", "--json").json()["dry_run"] is False
     (first, *_) = tieback("audit", "list", "--json").json()
     assert (first["verb"], first["subject"]) == ("old work purged", "30 days")
+
+
+OLD, NEW = (base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+
+
+def sealed(folder: Path, key: bytes = b"o") -> None:
+    """A database of a Tieback that had this key, with one token."""
+    engine = open_engine(load({}, folder))
+    box = Box([key * 32])
+    canary.check(engine, Box([b"o" * 32]))
+    with writing(engine) as db:
+        calls.keep_token(db, box, "acme", Secret("token-of-acme-12345"), 3600)
+    engine.dispose()
+
+
+def test_an_operator_learns_when_the_old_key_may_go(tieback: Tieback, tmp_path: Path) -> None:
+    assert tieback("db", "upgrade").code == 0
+    sealed(tmp_path)
+    keys = f"{NEW},{OLD}"
+    said = tieback("db", "rekey", "--check", TIEBACK_SECRET_KEYS=keys)
+    assert (said.code, "still in need of an old key: 2. Keep that key, and run: tieback db rekey" in said.out) == (1, True)
+    done = tieback("db", "rekey", "--json", TIEBACK_SECRET_KEYS=keys).json()
+    assert (done["values"], done["sealed_anew"], done["lost"]) == (2, 2, [])
+    assert {"kind": "access tokens", "values": 1, "sealed_anew": 1, "lost": 0} in done["kinds"]
+    said = tieback("db", "rekey", "--check", TIEBACK_SECRET_KEYS=NEW)
+    assert (said.code, "the old keys may go" in said.out) == (0, True)
+    noted = [(one["verb"], one["detail"]) for one in tieback("audit", "list", "--json").json()[:2]]
+    assert [verb for verb, _ in noted] == ["secrets sealed anew", "rekeying begun"]
+    assert noted[0][1]["access tokens"] == {"sealed_anew": 1, "lost": 0}
+    assert "token-of-acme" not in str(noted)
+
+
+def test_a_lost_value_is_told_with_its_mend_and_is_exit_1(tieback: Tieback, tmp_path: Path) -> None:
+    assert tieback("db", "upgrade").code == 0
+    sealed(tmp_path, b"z")
+    keys = f"{NEW},{OLD}"
+    said = tieback("db", "rekey", TIEBACK_SECRET_KEYS=keys)
+    assert said.code == 1
+    assert "access tokens, acme: sealed with the key " in said.out
+    assert "Where that cannot be done: tieback db rekey --forget-lost; then nothing" in said.out
+    assert tieback("db", "rekey", "--forget-lost", TIEBACK_SECRET_KEYS=keys).code == 1
+    assert tieback("db", "rekey", "--check", TIEBACK_SECRET_KEYS=keys).code == 0
+
+
+def test_with_the_wrong_keys_nothing_is_taken_for_lost(tieback: Tieback, tmp_path: Path) -> None:
+    assert tieback("db", "upgrade").code == 0
+    sealed(tmp_path)
+    said = tieback("db", "rekey", "--forget-lost", TIEBACK_SECRET_KEYS=NEW)
+    assert (said.code, "none of TIEBACK_SECRET_KEYS opens what this database holds" in said.sentence()) == (2, True)
+    assert tieback("db", "rekey", "--check", TIEBACK_SECRET_KEYS=OLD).code == 0
+
+
+def test_a_look_takes_nothing_away(tieback: Tieback) -> None:
+    assert "--check changes nothing" in tieback("db", "rekey", "--check", "--forget-lost").sentence()
