@@ -147,6 +147,12 @@ def test_the_image_compiles_nothing_and_keeps_no_installer() -> None:
     assert all("slim" in line for line in instructions("FROM"))
 
 
+def test_every_foreign_image_is_named_with_its_registry_and_version() -> None:
+    named = {one["image"] for one in SERVICES.values()} - {compose()["x-tieback"]["image"]}
+    for image in (*named, *(line.split(" AS ")[0] for line in instructions("FROM"))):
+        assert re.fullmatch(r"docker\.io/[\w-]+/[\w-]+:\d+(\.\d+)*-[\w-]+", image), image
+
+
 def test_the_image_starts_as_no_root_shuts_its_files_and_says_how_it_is() -> None:
     assert instructions("USER") == ["10001:10001"]
     assert entrypoint() == ["/bin/sh", "-c", 'umask 077; exec tieback "$@"', "tieback"]
