@@ -108,7 +108,8 @@ def still_ours(db: Connection, held: Iterable[Held]) -> list[Held]:
 
 def finish(db: Connection, held: Held, state: str, **values: Any) -> None:
     """Let go for good, in the transaction that keeps the outcome. Raises: LostLease."""
-    _held(db, held, moment=("finished_at", 0), state=state, lease_until=None, holder=None, run_after=None, **values)
+    let_go = {"state": state, "lease_until": None, "holder": None, "run_after": None}
+    _held(db, held, moment=("finished_at", 0), **{**let_go, **values})
 
 
 def put_back(db: Connection, held: Held, after_s: float, *, counts: bool, **values: Any) -> None:
@@ -118,7 +119,7 @@ def put_back(db: Connection, held: Held, after_s: float, *, counts: bool, **valu
     """
     due = None if "run_after" in values else ("run_after", after_s)
     let_go = {"state": "waiting", "lease_until": None, "holder": None, "rung_at": None, "lost": 0}
-    _held(db, held, moment=due, **let_go, attempt=held.attempt if counts else held.attempt - 1, **values)
+    _held(db, held, moment=due, **{**let_go, "attempt": held.attempt if counts else held.attempt - 1, **values})
 
 
 def _held(db: Connection, held: Held, moment: tuple[str, float] | None = None, **values: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -32,6 +33,23 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 # How fast an example is says something about the machine, not about us.
 hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Hears warnings and what is worse, whatever another test of this process did to the logs."""
+    root = logging.getLogger()
+    level, off = root.level, root.manager.disable
+    ours = [
+        one for name, one in root.manager.loggerDict.items() if name.startswith("tieback") and isinstance(one, logging.Logger)
+    ]
+    for one in ours:
+        one.disabled, one.propagate = False, True
+    logging.disable(logging.NOTSET)
+    root.setLevel(min(level, logging.WARNING))
+    yield caplog
+    root.setLevel(level)
+    logging.disable(off)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from tests.console.web.conftest import filled as filled
 from tests.console.web.served import PASSWORD, Served, Visitor, served
 
 TELLTALE = re.compile(
-    r"Traceback|File \"|sqlalchemy|sqlite3|psycopg|SELECT |INSERT |werkzeug|jinja2|/work/|\.py\b", re.IGNORECASE
+    r"SELECT |INSERT |(?i:Traceback|File \"|sqlalchemy|sqlite3|psycopg|select .{1,200} from |werkzeug|jinja2|/work/|\.py\b)"
 )
 
 

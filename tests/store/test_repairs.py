@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from store import events, records, repairs, timers
-from store.models import Repair
+from store.models import Event, Repair
 from store.session import writing
 from store.types import now
 
@@ -78,6 +78,8 @@ def test_only_a_deletion_that_reached_an_automation_counts(engine: Engine, about
 def test_a_record_that_was_there_again_can_be_deleted_anew(engine: Engine) -> None:
     copy(engine, "a")
     event(engine, "first")
+    with writing(engine) as db:
+        db.execute(update(Event).values(created_at=now(-1)))
     copy(engine, "b")
     assert known(engine, event(engine, "second")) is None
 
