@@ -31,9 +31,16 @@ def of_runs(runs: list[Row]) -> str:
         acked, faults = (sum(one["acked"] for one in mine), sum(sum(one["faults"].values()) for one in mine))
         wrong = sum(len(one["violations"]) for one in mine)
         uncertain = sum(one["uncertain"] for one in mine)
-        seeds = ", ".join(str(one["seed"]) for one in mine)
+        seeds = spans({one["seed"] for one in mine})
         lines.append(f"| {profile} | {seeds} | {len(mine)} | {acked} | {faults} | {wrong} | {uncertain} | {seconds:.0f} |")
     return "\n".join(lines)
+
+
+def spans(numbers: set[int]) -> str:
+    """`1 to 4, 7` for 1, 2, 3, 4 and 7."""
+    begins = sorted(number for number in numbers if number - 1 not in numbers)
+    ends = sorted(number for number in numbers if number + 1 not in numbers)
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in zip(begins, ends, strict=True))
 
 
 def reached(runs: list[Row]) -> str:
