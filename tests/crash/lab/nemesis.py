@@ -100,9 +100,11 @@ class Nemesis:
         for pid in frozen:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        time.sleep(fault.for_s)
-        alone = set(self._stack.of_role("worker")) <= set(frozen)
-        if frozen and alone:
+        seen = set(frozen)
+        while time.time() < began + fault.for_s:
+            time.sleep(0.1)
+            seen.update(self._stack.of_role("worker"))
+        if frozen and seen == set(frozen):  # nobody else was at work, not even for a moment
             self.still.append((began, time.time()))
         self._thaw(frozen)
 
