@@ -195,6 +195,17 @@ def test_another_unique_key_that_is_hit_is_told_in_one_sentence(engine: Engine) 
         put(engine, {"id": "2", "number": "A"}, key=("id",))
 
 
+@pytest.mark.parametrize("settings", [pytest.param("postgresql", marks=pytest.mark.services)], indirect=True)
+def test_a_label_that_is_added_to_an_enum_later_is_taken_and_read(engine: Engine) -> None:
+    with writing(engine) as db:
+        db.execute(text("CREATE TYPE mood AS ENUM ('calm')"))
+        db.execute(text("CREATE TABLE things (id TEXT PRIMARY KEY, n mood)"))
+    assert put(engine, {"id": "1", "n": "calm"}) == "inserted"
+    with writing(engine) as db:
+        db.execute(text("ALTER TYPE mood ADD VALUE 'cross'"))
+    assert [put(engine, {"id": "1", "n": n}) for n in ("cross", "calm")] == ["updated", "updated"]
+
+
 def test_eight_threads_that_make_the_same_table_and_row_leave_one(engine: Engine) -> None:
     outcomes: list[str] = []
     together = threading.Barrier(8)
