@@ -100,11 +100,11 @@ class Nemesis:
         for pid in frozen:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        seen = set(frozen)
+        alone = bool(frozen)
         while time.time() < began + fault.for_s:
             time.sleep(0.1)
-            seen.update(self._stack.of_role("worker"))
-        if frozen and seen == set(frozen):  # nobody else was at work, not even for a moment
+            alone = alone and not self._stack.awake("worker")  # a new one, or one thawed by another fault
+        if alone:
             self.still.append((began, time.time()))
         self._thaw(frozen)
 

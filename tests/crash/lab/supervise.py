@@ -181,6 +181,10 @@ class Stack(Tree):
         wanted = "console.cli" if role == "supervisor" else f"console.child {role}"
         return [pid for pid in self.pids() if wanted in self.command_of(pid)]
 
+    def awake(self, role: str) -> list[int]:
+        """Those of a role's children that are not stopped."""
+        return [pid for pid in self.of_role(role) if self._state(pid) not in ("T", "")]
+
     def signal(self, role: str, number: int, which: float = 0.0) -> int | None:
         """Signal one process of this role, `which` between 0 and 1 says which one; its id, None when there is none."""
         there = self.of_role(role)
