@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import orjson
+
+# Moments and objects are refused, as `json` refuses them; NaN and infinity become null.
+_AS_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -19,6 +23,10 @@ def storable(text: str) -> str:
 
 def storable_json(value: Any) -> str:
     """JSON that every database takes. What Procore sent is not altered unless it could not be kept at all."""
+    with suppress(TypeError):  # halves of surrogate pairs, very large numbers, keys that are no text
+        fast = orjson.dumps(value, option=_AS_JSON)
+        if b"\\u0000" not in fast:
+            return fast.decode()
     with suppress(ValueError):  # NaN and infinity are no JSON
         text = json.dumps(value, allow_nan=False)
         if "\\u0000" not in text and "\\ud" not in text:

@@ -228,11 +228,22 @@ _SIGNED = re.compile(r"[?&](sig|signature|token|expires|x-amz-[a-z-]+|se|sv)=", 
 
 
 def _steady(value: Any, key: str = "") -> Any:
-    if isinstance(value, dict):
-        return {str(name): _steady(inner, str(name)) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_steady(item, key) for item in value]
-    if not isinstance(value, str) or "://" not in value[:12]:
-        return value
-    volatile = key == "url" or key.endswith("_url") or _SIGNED.search(value)
-    return value.partition("?")[0] if volatile else value
+    """The value without what is signed anew; itself, not a copy, where there is nothing of that kind."""
+    found = None
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        of = key if isinstance(name, int) else str(name)
+        if isinstance(inner, str):
+            new: Any = _unsigned(inner, of) if "?" in inner and "://" in inner[:12] else inner
+        elif isinstance(inner, (dict, list)):
+            new = _steady(inner, of)
+        else:
+            continue
+        if new is not inner:
+            found = value.copy() if found is None else found
+            found[name] = new
+    return value if found is None else found
+
+
+def _unsigned(address: str, key: str) -> str:
+    volatile = key == "url" or key.endswith("_url") or _SIGNED.search(address)
+    return address.partition("?")[0] if volatile else address

@@ -11,23 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Connection,
-    Subquery,
-    Table,
-    Text,
-    bindparam,
-    cast,
-    func,
-    insert,
-    select,
-    true,
-    update,
-)  # fmt: skip
+from sqlalchemy import ColumnElement, Connection, Subquery, Table, bindparam, func, select, update
 
-from store import tables
+from store import many, tables
 from store.models import Record
 from store.records import alone
 from store.types import Instant, now
@@ -136,16 +122,15 @@ def _moment(text: str | None) -> dt.datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
+_RECORDS: Table = Record.__table__  # type: ignore[assignment]
 _COPY = (Record.id, Record.record_id, Record.record_hash, Record.updated_at, Record.deleted_at)
 
 
 def _newest(db: Connection, at: Place, ids: list[str]) -> dict[str, Any]:
     same = (Record.connector == at.connector, Record.resource == at.resource)
     if db.dialect.name == "postgresql":
-        # Without statistics, as in a table that is just being filled, it would read all copies for each page.
-        wanted = func.unnest(cast(ids, ARRAY(Text))).table_valued("id").render_derived(name="wanted")
-        newest = select(*_COPY).where(*same, Record.record_id == wanted.c.id).order_by(Record.id.desc()).limit(1).lateral()
-        return {row.record_id: row for row in db.execute(select(newest).select_from(wanted).join(newest, true()))}
+        newest = many.each_by_key(_COPY, Record.record_id, ids, *same, first=Record.id.desc())
+        return {row.record_id: row for row in db.execute(newest)}
     last = select(func.max(Record.id)).where(*same, Record.record_id.in_(ids)).group_by(Record.record_id)
     return {row.record_id: row for row in db.execute(select(*_COPY).where(Record.id.in_(last)))}
 
@@ -204,7 +189,7 @@ def _keep_copies(db: Connection, at: Place, page: _Page, known: Mapping[str, Any
         if id not in known or one.keep
     ]
     if fresh:
-        db.execute(insert(Record), fresh)
+        many.add(db, _RECORDS, fresh)
     seen = [copy.id for id, copy in known.items() if not page.ones[id].keep and not page.ones[id].lost]
     if seen:
         db.execute(update(Record).where(Record.id.in_(seen)).values(seen_at=moment))

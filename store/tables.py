@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from config.errors import Permanent
+from store import many
 from store.columns import fitted, type_of, wider
 from store.events import insert, insert_of
 from store.shapes import made_of, shape, types_of
@@ -115,8 +116,10 @@ def upsert_many(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
     known = _compared(db, table, fit)
     outcomes = {str(row["id"]): _outcome(known.get(str(row["id"])), row) for row in fit}
     write = [row for row in fit if outcomes[str(row["id"])] in ("inserted", "updated")]
-    if write:
-        db.execute(_overwrite(db, table), write)
+    if write and is_plain(table):
+        many.add(db, table, write, partial(_overwritten, table))
+    elif write:  # made by hand, of types that may not be told as JSON
+        db.execute(_overwritten(table, insert(db, table)), write)
     return outcomes
 
 
@@ -136,9 +139,14 @@ STALE = dt.timedelta(seconds=60)
 
 def _compared(db: Connection, table: Table, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What is there of these rows, held until the end of the transaction, in an order that all keep."""
-    same = (table.c.connector == rows[0]["connector"], table.c.id.in_([row["id"] for row in rows]))
-    wanted = select(*(table.c[column] for column in _COMPARED)).where(*same).order_by(table.c.id)
-    return {str(row.id): row._mapping for row in db.execute(wanted.with_for_update())}
+    ids = sorted({row["id"] for row in rows})
+    columns = [table.c[column] for column in _COMPARED]
+    same = table.c.connector == rows[0]["connector"]
+    if db.dialect.name == "postgresql" and isinstance(table.c.id.type, Text):
+        held = many.each_by_key(columns, table.c.id, ids, same, lock=True)
+    else:
+        held = select(*columns).where(same, table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
+    return {str(row.id): row._mapping for row in db.execute(held)}
 
 
 def _outcome(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
@@ -151,9 +159,8 @@ def _outcome(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
     return "unchanged" if known["record_hash"] == row["record_hash"] and gone is None else "updated"
 
 
-def _overwrite(db: Connection, table: Table) -> Any:
+def _overwritten(table: Table, made: Any) -> Any:
     """Insert or replace, never by something older: a row may have come between our look and our write."""
-    made = insert(db, table)
     new = made.excluded
     newer = or_(table.c.updated_at.is_(None), new.updated_at.is_(None), table.c.updated_at <= new.updated_at)
     values = {column: new[column] for column in STANDARD if column not in STANDARD_KEY}

@@ -18,9 +18,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load
-from store import migrate
 from store.session import open_engine
-from tests import services
+from tests import services, stores
 from workers.keeper import Keeper
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -102,7 +101,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def engine(settings: Settings) -> Iterator[Engine]:
     """The migrated store."""
     engine = open_engine(settings)
-    migrate.upgrade(engine)
+    stores.furnish(engine)
     yield engine
     engine.dispose()
 

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 from config.settings import load
 from connectors.governor import Governor
 from connectors.quota import Answer
-from store import calls, migrate
+from store import calls
 from store.session import open_engine, writing
+from tests import stores
 from tests.console.conftest import Tieback
 from workers.quota import Chain, Rows
 
@@ -22,7 +23,7 @@ from workers.quota import Chain, Rows
 def store(tmp_path: Path) -> Iterator[Engine]:
     """What `tieback` finds in its default place."""
     engine = open_engine(load({}, tmp_path))
-    migrate.upgrade(engine)
+    stores.furnish(engine)
     yield engine
     engine.dispose()
 

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from config.settings import load
-from store import calls, definitions, events, migrate, runs
+from store import calls, definitions, events, runs
 from store.deliveries import Arrival, keep, mark
 from store.leases import claim, finish
 from store.models import Run
 from store.session import open_engine, writing
+from tests import stores
 from tests.console.conftest import Tieback
 
 NOW = dt.datetime(2026, 3, 1, 10, 0, tzinfo=dt.UTC)
@@ -29,7 +30,7 @@ EVENT = {
 def store(tmp_path: Path) -> Iterator[Engine]:
     """What `tieback` finds in its default place."""
     engine = open_engine(load({}, tmp_path))
-    migrate.upgrade(engine)
+    stores.furnish(engine)
     yield engine
     engine.dispose()
 

@@ -15,8 +15,9 @@ from sqlalchemy import text
 from config import settings
 from config.secrets import Box, Secret
 from console import cli
-from store import apitokens, audit, calls, connectors, hooks, migrate
+from store import apitokens, audit, calls, connectors, hooks
 from store.session import open_engine, writing
+from tests import stores
 from tests.connectors.conftest import Wire, http_answer
 from tests.console.conftest import Pretend, Tieback
 from tests.security.conftest import leaks
@@ -107,7 +108,7 @@ def planted(tmp_path: Path, procore: Pretend) -> dict[str, str]:
     }  # fmt: skip
     loaded = settings.load(given, tmp_path)
     engine, box = open_engine(loaded), Box(loaded.secret_keys)
-    migrate.upgrade(engine)
+    stores.furnish(engine)
     config = {"format": 1, "kind": "procore_dmsa", "name": "acme", "environment": "custom", "api_host": procore.url,
               "login_host": procore.url, "client_id": "by-hand", "company_id": "1", "projects": "all",
               "webhooks": {"namespace": "acme", "payload_version": "v4.0", "api": "v2.0"}}  # fmt: skip

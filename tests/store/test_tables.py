@@ -51,7 +51,7 @@ def test_a_row_is_inserted_then_unchanged_then_updated(engine: Engine) -> None:
         (True, 7, [1, 7]),
         (True, 2.5, [1.0, 2.5]),
         (True, "maybe", ["true", "maybe"]),
-        (1, {"a": 1}, ["1", '{"a": 1}']),
+        (1, {"a": 1}, ["1", '{"a":1}']),
         (1, 2**70, ["1", str(2**70)]),
         (1, NOON, ["1", "2026-03-01T12:00:00Z"]),
         (1, "007", ["1", "007"]),
@@ -178,7 +178,7 @@ def test_a_table_that_a_user_made_is_widened_and_kept_one_row_per_key(engine: En
         db.execute(text("INSERT INTO things VALUES (1, 'mine', 'long ago')"))
     assert put(engine, {"id": "1", "body": {"a": 1}, "extra": 2.5}) == "updated"
     assert put(engine, {"id": "2", "body": "plain", "updated_at": NOON}) == "inserted"
-    assert (column(engine, "id"), column(engine, "body")) == ([1, 2], ['{"a": 1}', "plain"])
+    assert (column(engine, "id"), column(engine, "body")) == ([1, 2], ['{"a":1}', "plain"])
     assert column(engine, "updated_at") == ["long ago", "2026-03-01T12:00:00Z"]
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
-import functools
 import json
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,9 +19,10 @@ from sqlalchemy import Engine, select
 from config import settings
 from config.secrets import Box, Secret
 from config.settings import Settings
-from store import hooks, migrate
+from store import hooks
 from store.models import Delivery
 from store.session import open_engine, reading, writing
+from tests import stores
 from webhook.app import close, create_app, front
 from webhook.serve import Server
 
@@ -105,9 +104,8 @@ def open_door(folder: Path, *, bell: Any = None, env: dict[str, str] | None = No
     """A migrated SQLite store in `folder`, one hook of company 8, and a serving door."""
     keys = {"TIEBACK_SECRET_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode()}
     given = settings.load(keys | (env or {}), folder)
-    (folder / "var").mkdir()
-    (folder / "var" / "tieback.db").write_bytes(_empty_store())
     engine = open_engine(given)
+    stores.furnish(engine)
     box = Box(given.secret_keys)
     bell = bell if bell is not None else ListeningBell()
     app = create_app(engine, box, bell, given)
@@ -117,16 +115,6 @@ def open_door(folder: Path, *, bell: Any = None, env: dict[str, str] | None = No
     door.key = door.add_hook("acme")
     server.start()
     return door
-
-
-@functools.cache
-def _empty_store() -> bytes:
-    """The file of a migrated store; migrating takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = open_engine(settings.load({}, Path(folder)))
-        migrate.upgrade(engine)
-        engine.dispose()
-        return (Path(folder) / "var" / "tieback.db").read_bytes()
 
 
 def deliver(app: Any, given: Settings, key: str, sent: bytes, secret: str = SECRET, kind: str = "application/json") -> int:

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from config import failpoints, settings
-from store import migrate
 from store.deliveries import Arrival
 from store.models import Delivery
 from store.session import open_engine, reading
+from tests import stores
 from tests.webhook.door import ListeningBell, together
 from webhook.committer import Committer, NotKeptError
 
@@ -27,7 +27,7 @@ from webhook.committer import Committer, NotKeptError
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     opened = open_engine(settings.load({}, tmp_path))
-    migrate.upgrade(opened)
+    stores.furnish(opened)
     yield opened
     opened.dispose()
 

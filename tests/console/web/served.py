@@ -20,8 +20,9 @@ from config.settings import Settings, load
 from console import passwords
 from console.app import create_app
 from console.verbs.at_hand import AtHand
-from store import migrate, users
+from store import users
 from store.session import open_engine, writing
+from tests import stores
 from tests.conftest import KEY
 from tests.console.web import world
 from webhook.front import Front
@@ -67,7 +68,7 @@ def over_a_week(folder: Path, word: world.Word = world.plain) -> Iterator[tuple[
     (folder / "site").mkdir()
     given = load({"TIEBACK_SECRET_KEYS": KEY, "TIEBACK_SITE": str(folder / "site")}, folder)
     engine = open_engine(given)
-    migrate.upgrade(engine)
+    stores.furnish(engine)
     ids = world.fill(engine, Box(given.secret_keys), word)
     with served(given, engine) as one:
         yield one, ids

@@ -18,7 +18,7 @@ from tests.crash.lab.sender import Sender
 from tests.crash.lab.supervise import Stack
 
 REASON = "the storm"
-LATE_S = 10.0
+LATE_S = 60.0
 
 
 class Operator:
@@ -44,8 +44,12 @@ class Operator:
         """Whatever was paused goes on, also what a process pauses that comes up later and finds a request in its socket."""
         for thread in self._threads:
             thread.join(30)
-        until = time.monotonic() + (LATE_S if self._unanswered else 0.0)
         self._resume()
+        if self._unanswered:
+            threading.Thread(target=self._go_on_resuming, daemon=True, name="lab-operator").start()
+
+    def _go_on_resuming(self) -> None:
+        until = time.monotonic() + LATE_S
         while time.monotonic() < until:
             time.sleep(1.0)
             self._resume()
