@@ -166,8 +166,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
         return
-    with _writers.setdefault(str(engine.url), threading.RLock()), engine.begin() as connection:
+    with in_turn(engine), engine.begin() as connection:
         yield connection
+
+
+def in_turn(engine: Engine) -> threading.RLock:
+    """The lock on which writers of one process queue up for a SQLite file."""
+    return _writers.setdefault(str(engine.url), threading.RLock())
 
 
 def retrying(function: Callable[P, T]) -> Callable[P, T]:

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.errors import ConfigError
 from config.logs import about
 from config.settings import Settings
 from connectors.governor import Change, Governor, MemoryShared, Shared
@@ -121,7 +122,7 @@ class InRedis:
 
     def change(self, connector: str, how: Change[T]) -> T:
         """Raises: Away when Redis does not answer."""
-        key = f"tieback:quota:{connector}"
+        key = _key(connector)
         deadline = time.monotonic() + CONTENDED_S
         try:
             while time.monotonic() < deadline:
@@ -133,6 +134,33 @@ class InRedis:
         except (redis.RedisError, OSError) as error:
             raise Away(f"Redis: {' '.join(str(error).split())[:200]}") from None
         raise Away("Redis: others change the quota all the time")
+
+    def forget(self, connectors: Sequence[str]) -> None:
+        """Raises: Away when Redis does not answer."""
+        try:
+            self._client.delete(*map(_key, connectors))
+        except (redis.RedisError, OSError) as error:
+            raise Away(f"Redis: {' '.join(str(error).split())[:200]}") from None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _key(connector: str) -> str:
+    return f"tieback:quota:{connector}"
+
+
+def forget(settings: Settings, connectors: Sequence[str]) -> None:
+    """What Redis keeps of connectors that are gone. Raises: ConfigError when it does not answer."""
+    if not connectors or not settings.broker_url.startswith(("redis:", "rediss:")):
+        return
+    place = InRedis(settings.broker_url)
+    try:
+        place.forget(connectors)
+    except Away as error:
+        raise ConfigError(f"the quota of {', '.join(connectors)} could not be deleted ({error}). Do the same again.") from None
+    finally:
+        place.close()
 
 
 def _read(kept: str | None) -> Any:

@@ -91,3 +91,15 @@ def ask(question: str) -> str:
 def agreed(question: str) -> bool:
     """Yes or no from a person; no when nobody is there to answer."""
     return sys.stdin.isatty() and click.confirm(question, err=True)
+
+
+def typed(question: str, wanted: str) -> None:
+    """Until a person has typed exactly this. Raises: ConfigError when they typed something else, or nobody is there."""
+    if not _at_a_terminal():
+        raise ConfigError(f"nobody is there to type {wanted}. To do it without being asked: --yes")
+    if ask(question) != wanted:
+        raise ConfigError(f"that is not {wanted}. Nothing was deleted.")
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from config.settings import without_password
+from console.cli import asking
 from console.cli.family import Family
 from console.cli.output import json_option, listing, say, show_json
 from console.verbs import copying, purging, rekeying
@@ -28,21 +29,38 @@ def upgrade() -> None:
 
 @db.command()
 @click.option("--days", type=click.IntRange(1, 3650), help="Keep so many days instead of TIEBACK_RETENTION_DAYS.")
+@click.option("--company", metavar="ID", help="Instead: take away all that came from this company, whatever its age.")
 @click.option("--dry-run", is_flag=True, help="Count what would go, and take nothing away.")
+@click.option("--yes", is_flag=True, help="With --company: do not ask for its id to be typed.")
 @json_option
-def purge(days: int | None, dry_run: bool, as_json: bool) -> None:
+def purge(days: int | None, company: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Take away finished work that is older than TIEBACK_RETENTION_DAYS, as happens by itself every night.
 
     Work under way, what waits for a person, effects in doubt, and whatever keeps an event or an effect from happening
     twice all stay. docs/operations.md names what goes and what stays.
+
+    With --company all data of one company goes, beside workers of others: deliveries, events, runs, ledger, copies, rows of
+    its records, files of its runs, secrets. Work that waits or is parked goes too: without its connector it could never go on.
+    Remove its connectors before. The audit keeps who did what.
     """
+    if company is not None and days is not None:
+        raise click.UsageError("--company takes everything, whatever its age: leave out --days")
     with at_hand() as here:
-        gone = purging.purge(here, days, dry=dry_run)
+        if company is None:
+            gone, left = purging.purge(here, days, dry=dry_run), []
+        else:
+            if not (dry_run or yes):
+                asking.typed(f"All that came from company {company} will be deleted for good. Type its id", company)
+            done = purging.company(here, company, dry=dry_run)
+            gone, left = {name: count for name, count in done.gone.items() if count}, done.left
     if as_json:
-        show_json({"dry_run": dry_run, "gone": gone})
+        show_json({"dry_run": dry_run, "gone": gone} | ({} if company is None else {"company": company, "left": left}))
         return
     said = [{"what": name, "count": count} for name, count in sorted(gone.items()) if count]
-    listing(said, {"would go" if dry_run else "gone": "what", "count": "count"}, as_json=False, empty="nothing is that old.")
+    empty = "nothing is that old." if company is None else f"nothing of company {company} is here."
+    listing(said, {"would go" if dry_run else "gone": "what", "count": "count"}, as_json=False, empty=empty)
+    for sentence in left:
+        say(f"left: {sentence}")
 
 
 @db.command()

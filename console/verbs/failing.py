@@ -64,4 +64,4 @@ def mark(here: AtHand, cause: str, state: str, note: str) -> None:
             causes.reopen(db, cause)
         else:
             causes.put(db, cause, state, note[:1000], here.actor)
-        audit.note(db, here.actor, f"cause {state}", cause, {"message": found["message"][:200], "note": note[:1000]})
+        audit.note(db, here.actor, f"cause {state}", cause, {"kind": found["kind"][:64], "note": note[:1000]})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from automations import definition
+from config.errors import ConfigError
 from console.verbs.at_hand import AtHand
 from store import audit, definitions
 from store.session import reading, writing
-from workers import purging
+from workers import company_purging, purging
+from workers.company_purging import Purged
 
 
 def purge(here: AtHand, days: int | None, *, dry: bool) -> dict[str, int]:
@@ -20,3 +24,18 @@ def purge(here: AtHand, days: int | None, *, dry: bool) -> dict[str, int]:
         with writing(here.engine) as db:
             audit.note(db, here.actor, "old work purged", f"{kept_days} days", gone)
     return gone
+
+
+def company(here: AtHand, id: str, *, dry: bool) -> Purged:
+    """All that came from one company. Raises: ConfigError, with what to do, while it has a connector or work under way."""
+    if not re.fullmatch(r"[1-9][0-9]{0,39}", id):
+        raise ConfigError(f'"{id[:40]}" is no id of a company: it is a number, as `tieback connector list` shows it.')
+    if dry:
+        return company_purging.purge(here.engine, here.settings, id, dry=True)
+    company_purging.refuse(here.engine, here.settings, id)
+    with writing(here.engine) as db:  # before it, so that one that is ended half way has left its trace
+        audit.note(db, here.actor, "company purge begun", id)
+    done = company_purging.purge(here.engine, here.settings, id)
+    with writing(here.engine) as db:
+        audit.note(db, here.actor, "company purged", id, {name: count for name, count in done.gone.items() if count})
+    return done

@@ -6,9 +6,14 @@ import base64
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+from sqlalchemy import insert
+
 from config.secrets import Box, Secret
 from config.settings import load
-from store import calls, canary
+from console.cli import asking
+from store import calls, canary, connectors
+from store.models import Call
 from store.session import open_engine, writing
 from tests.console.conftest import Tieback
 
@@ -50,6 +55,45 @@ def test_a_purge_counts_takes_and_is_in_the_audit(tieback: Tieback) -> None:
     assert tieback("db", "purge", "--json").json()["dry_run"] is False
     (first, *_) = tieback("audit", "list", "--json").json()
     assert (first["verb"], first["subject"]) == ("old work purged", "30 days")
+
+
+def company(folder: Path, state: str) -> None:
+    """A database with a connector to company 77, and a call of it."""
+    engine = open_engine(load({}, folder))
+    with writing(engine) as db:
+        connectors.add(db, "acme", {"company_id": "77"}, {})
+        connectors.set_state(db, "acme", state, None)
+        db.execute(insert(Call).values(connector="acme", method="GET", path="/x", duration_ms=1))
+    engine.dispose()
+
+
+def test_a_company_is_purged_once_its_id_was_typed(tieback: Tieback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tieback("db", "upgrade").code == 0
+    company(tmp_path, "removed")
+    said = tieback("db", "purge", "--company", "77")
+    assert (said.code, said.sentence()) == (2, "tieback: nobody is there to type 77. To do it without being asked: --yes")
+    monkeypatch.setattr(asking, "_at_a_terminal", lambda: True)
+    said = tieback("db", "purge", "--company", "77", input="78\n")
+    assert (said.code, "that is not 77. Nothing was deleted." in said.err) == (2, True)
+    counted = tieback("db", "purge", "--company", "77", "--dry-run", "--json").json()
+    assert counted == {"dry_run": True, "company": "77", "gone": {"calls": 1, "connectors": 1}, "left": []}
+    said = tieback("db", "purge", "--company", "77", input="77\n")
+    assert (said.code, "calls" in said.out) == (0, True), said.err
+    assert tieback("db", "purge", "--company", "77", "--yes", "--json").json()["gone"] == {}
+    assert tieback("db", "purge", "--company", "77", "--yes").err.strip() == "nothing of company 77 is here."
+    noted = [(one["verb"], one["subject"], one["detail"]) for one in tieback("audit", "list", "--json").json()]
+    assert ("company purged", "77", {"calls": 1, "connectors": 1}) in noted
+    assert tieback("audit", "verify").code == 0
+
+
+def test_a_company_that_still_has_a_connector_is_not_purged(tieback: Tieback, tmp_path: Path) -> None:
+    assert tieback("db", "upgrade").code == 0
+    company(tmp_path, "active")
+    said = tieback("db", "purge", "--company", "77", "--yes")
+    assert (said.code, said.sentence().endswith("Remove it first: tieback connector remove acme")) == (2, True)
+    assert "company purge begun" not in tieback("audit", "list", "--json").out
+    assert tieback("db", "purge", "--company", "7x", "--yes").sentence().startswith('tieback: "7x" is no id of a company')
+    assert "leave out --days" in tieback("db", "purge", "--company", "77", "--days", "3").err
 
 
 OLD, NEW = (base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"o", b"n"))
