@@ -32,7 +32,7 @@ TINY = {
     "import_rfis": ["--count", "500"],
     "growth": ["--sizes", "500,2000", "--events", "30", "--rounds", "1"],
     "import_peers": ["--count", "500"],
-    "latency": ["--events", "3", "--import-count", "500"],
+    "latency": ["--events", "3", "--apart", "1", "--import-count", "500"],
     "matching": ["--count", "30"],
     "memory": ["--minutes", "0.1", "--rate", "2", "--idle", "1"],
     "quota_burst": ["--processes", "2", "--seconds", "4"],
