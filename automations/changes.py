@@ -22,7 +22,7 @@ def changed_paths(previous: Mapping[str, Any] | None, record: Mapping[str, Any] 
 def _paths(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for name in sorted(was.keys() | now.keys()):
         before, after = was.get(name), now.get(name)
-        if name in VOLATILE or _steady(before) == _steady(after):
+        if name in VOLATILE or _same(before, after):
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _paths(before, after, f"{prefix}{name}.")
@@ -30,12 +30,17 @@ def _paths(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Itera
             yield prefix + name
 
 
-def _steady(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _steady(v) for k, v in value.items() if k not in VOLATILE}
-    if isinstance(value, list):
-        return [_steady(v) for v in value]
-    if isinstance(value, str) and value.startswith(("https://", "http://")):
-        return value.split("?", 1)[0]
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, str) and isinstance(after, str):
+        return before == after or ("?" in before + after and _address(before) == _address(after))
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = (before.keys() | after.keys()) - VOLATILE
+        return all(name in before and name in after and _same(before[name], after[name]) for name in names)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_same, before, after))
     # 1 and True are equal to Python, not to Procore.
-    return (type(value).__name__, value) if isinstance(value, bool) else value
+    return isinstance(before, bool) == isinstance(after, bool) and bool(before == after)
+
+
+def _address(value: str) -> str:
+    return value.split("?", 1)[0] if value.startswith(("https://", "http://")) else value

@@ -189,10 +189,8 @@ class Trial:
             self._close(run, Outcome("skipped", reason=f"unchanged since run {earlier}"))
             return
         run.looked, run.attempt, run.due, run.state = True, run.attempt + 1, None, "running"
-        scope = replace(
-            self.scope(run.event, run.copies, run.trigger), run_id=str(run.id), now=run.made, attempt=run.attempt,
-            events=tuple(run.events),
-        )  # fmt: skip
+        own = {"attempt": run.attempt, "events": tuple(run.events)}
+        scope = self.scope(run.event, run.copies, run.trigger, str(run.id), run.made, **own)
         try:
             outcome = engine.run(self.rule, scope, run.journal, NoTools(), lambda: 0.0)
         except Permanent as error:
@@ -250,10 +248,13 @@ class Trial:
         """The runs of an overlap key that have not ended, oldest first."""
         return [one for one in self._of_key.get(key, {}).values() if one is not but]
 
-    def scope(self, event: Event, copies: Copies, trigger: str) -> Scope:
+    def scope(
+        self, event: Event, copies: Copies, trigger: str, run_id: str = "", now: datetime | None = None, **own: Any
+    ) -> Scope:
+        """What lines see at this moment; of a run with what is its own."""
         return Scope(
-            event, "", self.now, copies.record, copies.previous, today=self._day(event), moment=self.now,
-            trigger=trigger or None, tables=self.tables,
+            event, run_id, now or self.now, copies.record, copies.previous, today=self._day(event), moment=self.now,
+            trigger=trigger or None, tables=self.tables, **own,
         )  # fmt: skip
 
     def _day(self, event: Event) -> datetime:
