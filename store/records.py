@@ -44,6 +44,11 @@ def newest(db: Connection, connector: str, resource: str, record_id: str) -> Any
     return db.execute(_NEWEST, _of(connector, resource, record_id)).first()
 
 
+def two_newest(db: Connection, connector: str, resource: str, record_id: str) -> list[Any]:
+    """The newest copy and the one before it, as far as there are any."""
+    return list(db.execute(_TWO_NEWEST, _of(connector, resource, record_id)))
+
+
 def get(db: Connection, id: int) -> Any | None:
     return db.execute(_GET, {"of_id": id}).first()
 
@@ -59,15 +64,17 @@ def alone(db: Connection, connector: str, resource: str, record_ids: Iterable[st
     db.execute(_LOCKED, {"keys": keys})
 
 
-def keep(db: Connection, copy: dict[str, Any], *, alive: bool = True) -> Kept:
-    """Keep what was just read. `copy` holds the columns of `tieback_records` that Procore decides.
+def keep(db: Connection, copy: dict[str, Any], *, alive: bool = True, known: list[Any] | None = None) -> Kept:
+    """Keep what was just read. `copy` holds the columns of `tieback_records` that Procore decides; `known` are the
+    `two_newest` of whoever is `alone` already.
 
     The same content adds no row; an older `updated_at` (a stale read) never replaces a newer one. A record that
     was marked deleted and is there after all comes back as a new copy, unless `alive` is False: the read may be stale.
     """
-    of = (copy["connector"], copy["resource"], copy["record_id"])
-    alone(db, *of[:2], [of[2]])
-    known = list(db.execute(_TWO_NEWEST, _of(*of)))
+    if known is None:
+        of = (copy["connector"], copy["resource"], copy["record_id"])
+        alone(db, *of[:2], [of[2]])
+        known = two_newest(db, *of)
     last = known[0] if known else None
     if last is not None:
         gone = last.deleted_at is not None

@@ -72,7 +72,8 @@ def _keep(desk: Desk, batch: Batch, read: list[tuple[Taken, Json]], listed: bool
 
 def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> Rings:
     row, resource = one.row, _resource(batch)
-    last = records.newest(db, row.connector, resource.name, row.record_id)
+    known = records.two_newest(db, row.connector, resource.name, row.record_id)
+    last = known[0] if known else None
     whole = _completed(resource, body, last) if listed and last is not None else body
     updated_at = whole.get("updated_at") if isinstance(whole.get("updated_at"), str) else None
     copy = {
@@ -86,7 +87,7 @@ def _one(db: Connection, batch: Batch, one: Taken, body: Json, listed: bool) -> 
         "body": whole,
         "event_id": row.event_id,
     }
-    kept = records.keep(db, copy, alive=last is None or _alive(row, last, updated_at))
+    kept = records.keep(db, copy, alive=last is None or _alive(row, last, updated_at), known=known)
     wait_s = _reread_in(row, kept, updated_at)
     if wait_s is not None:
         reason = "the record was deleted, and this may be a stale answer" if kept.gone else "the copy is not newer than the event"

@@ -71,7 +71,6 @@ def _settle(desk: Desk, fetch_id: int) -> None:
     if not desk.settle_s:
         return
     with reading(desk.engine) as db:
-        desk.loaded.fresh(db)
         waits = planner.settles(desk, db, fetch_id)
     if waits:
         time.sleep(desk.settle_s)

@@ -71,7 +71,10 @@ def take(desk: Desk, db: Connection, fetch_id: int) -> Batch | None:
 def settles(desk: Desk, db: Connection, fetch_id: int) -> bool:
     """Whether others that would cost a call may follow this fetch at once, so that a moment's patience may save one."""
     row = gathering.is_first(db, fetch_id)
-    return row is not None and _alone(desk, db, row)
+    if row is None:
+        return False
+    desk.loaded.fresh(db)
+    return _alone(desk, db, row)
 
 
 def _alone(desk: Desk, db: Connection, row: Any) -> bool:
