@@ -56,7 +56,11 @@ def failing(pid: int, calls: str, error: str, path: Path) -> Iterator[None]:
     finally:
         with suppress(ProcessLookupError):
             tracer.send_signal(signal.SIGINT)
-        tracer.wait(timeout=60)
+        try:
+            tracer.wait(timeout=20)
+        except subprocess.TimeoutExpired:  # it may miss the end of what it traced
+            tracer.kill()
+            tracer.wait()
 
 
 def _traced(pid: int) -> bool:

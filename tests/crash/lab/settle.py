@@ -19,9 +19,9 @@ _OPEN = {
 
 @contextmanager
 def database(url: str) -> Iterator[Connection]:
-    """A look from outside, past every proxy. A writer that is at its commit is waited for."""
+    """A look from outside, past every proxy. A writer at its commit is waited for; what a dead one left is rolled back."""
     if url.startswith("sqlite:///"):
-        url = f"sqlite:///file:{url.removeprefix('sqlite:///')}?mode=ro&uri=true&timeout=30"
+        url = f"sqlite:///file:{url.removeprefix('sqlite:///')}?mode=rw&uri=true&timeout=30"
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     try:
         with engine.connect() as db:
