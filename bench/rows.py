@@ -51,7 +51,8 @@ def _event_row(found: Figures) -> tuple[str, bool]:
 def _latency(found: Figures) -> tuple[str, bool]:
     idle, busy = found["idle"], found["during an import"]
     met = idle["p95_s"] < 1 and busy["p95_s"] < 5 and idle["lost"] == busy["lost"] == 0
-    return f"{idle['p95_s']:.2f} s, {busy['p95_s']:.2f} s", met
+    said = f"{idle['p95_s']:.2f} s, {busy['p95_s']:.2f} s"
+    return said + (f"; one change a second {flow['p95_s']:.2f} s" if (flow := found.get("in a flow")) else ""), met
 
 
 def _batch(found: Figures) -> tuple[str, bool]:

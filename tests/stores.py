@@ -1,19 +1,20 @@
-"""A database at the newest schema: migrated once in each process of the tests, copied after that."""
+"""A database at the newest schema: migrated once, copied after that."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from psycopg.sql import SQL, Composed, Identifier
-from sqlalchemy import URL, Engine
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Engine
 
 from store import migrate
 
-_schema: dict[str, bytes] = {}  # of SQLite, once it is known
-_template: dict[tuple[str | None, int | None], str] = {}  # by server of PostgreSQL: the database that is copied
+sqlite_schema = b""  # the file of an empty store, once this process knows it
+TEMPLATE = "tieback_schema"  # the same as a database of a PostgreSQL, which goes away with its tests
 
 
 def furnish(engine: Engine) -> None:
@@ -25,33 +26,28 @@ def furnish(engine: Engine) -> None:
 
 
 def _copy_file(engine: Engine) -> None:
-    if not _schema:
-        migrate.upgrade(engine)
-        raw = sqlite3.connect(str(engine.url.database))
-        _schema["sqlite"] = raw.serialize()
-        raw.close()
+    global sqlite_schema
+    path = Path(str(engine.url.database))
+    if sqlite_schema:
+        path.write_bytes(sqlite_schema)
         return
-    Path(str(engine.url.database)).write_bytes(_schema["sqlite"])
+    migrate.upgrade(engine)
+    with closing(sqlite3.connect(path)) as raw:
+        sqlite_schema = raw.serialize()
 
 
 def _copy_database(engine: Engine) -> None:
-    url = engine.url
-    known = _template.get((url.host, url.port))
-    with psycopg.connect(_plain(url.set(database="postgres")), autocommit=True) as admin:
-        if known is None:
+    url = engine.url.set(drivername="postgresql", database="postgres")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as admin:
+        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
             migrate.upgrade(engine)
             engine.dispose()
-            known = f"schema_{os.getpid()}"
-            _template[url.host, url.port] = known
-            admin.execute(_copied(known, url.database))
+            _copy(admin, TEMPLATE, engine.url.database)
             return
-        admin.execute(SQL("DROP DATABASE {}").format(Identifier(str(url.database))))
-        admin.execute(_copied(str(url.database), known))
+        admin.execute(SQL("DROP DATABASE {}").format(Identifier(str(engine.url.database))))
+        _copy(admin, engine.url.database, TEMPLATE)
 
 
-def _copied(new: str, old: str | None) -> Composed:
-    return SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(Identifier(new), Identifier(str(old)))
-
-
-def _plain(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+def _copy(admin: psycopg.Connection[Any], new: str | None, old: str | None) -> None:
+    made = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+    admin.execute(made.format(Identifier(str(new)), Identifier(str(old))))

@@ -90,7 +90,7 @@ def ask(question: str) -> str:
 
 def agreed(question: str) -> bool:
     """Yes or no from a person; no when nobody is there to answer."""
-    return sys.stdin.isatty() and click.confirm(question, err=True)
+    return _at_a_terminal() and click.confirm(question, err=True)
 
 
 def typed(question: str, wanted: str) -> None:

@@ -15,7 +15,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
@@ -130,27 +129,15 @@ class Lab:
         return int(pytest.main([*OPTIONS, *tests]))
 
     def _furnish(self) -> None:
-        """One server for all children, and a store that is copied instead of migrated anew."""
-        from sqlalchemy import Engine
-
-        from store import migrate
+        """One server for all children, and a store that none of them has to migrate."""
+        from tests import stores
 
         @contextmanager
         def started(*about: Any, **more: Any) -> Iterator[services.Server]:
             yield self._server
 
-        upgrade: Callable[..., Any] = migrate.upgrade
-
-        def copied(engine: Engine, *rest: Any) -> Any:
-            if engine.dialect.name == "sqlite":
-                source, target = sqlite3.connect(self._template), sqlite3.connect(str(engine.url.database))
-                source.backup(target)
-                source.close()
-                target.close()
-            return upgrade(engine, *rest)
-
         services.postgresql = started
-        migrate.upgrade = copied  # type: ignore[assignment]
+        stores.sqlite_schema = self._template.read_bytes()
 
 
 class _Watch:
@@ -176,12 +163,13 @@ class _Watch:
 
 def _migrate(template: Path) -> int:
     from config.settings import load
-    from store import migrate
     from store.session import open_engine
+    from tests import stores
 
-    engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{template}"}, template.parent))
-    migrate.upgrade(engine)
+    engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{template}.made"}, template.parent))
+    stores.furnish(engine)
     engine.dispose()
+    template.write_bytes(stores.sqlite_schema)
     return 0
 
 

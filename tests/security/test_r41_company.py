@@ -15,12 +15,13 @@ from sqlalchemy import Engine, inspect, select, text
 from config.settings import Settings
 from console.verbs import failing, purging
 from console.verbs.at_hand import AtHand
-from store import audit, migrate
+from store import audit
 from store.models import Audit, Run
 from store.session import open_engine, reading
+from tests import stores
 from tests.security.conftest import leaks
 from tests.store.test_wiping import keeps_deleted_bytes
-from tests.workers.conftest import changed, fault
+from tests.workers.conftest import changed, fault, write_slack
 from tests.workers.rig import Rig, payload, rig
 
 CANARY = "c4n4ryOfTheCompanyThatLeaves0123456789"
@@ -65,7 +66,7 @@ def engine(settings: Settings) -> Iterator[Engine]:
     """Of a SQLite that leaves what is deleted in the file."""
     one = open_engine(settings)
     keeps_deleted_bytes(one)
-    migrate.upgrade(one)
+    stores.furnish(one)
     yield one
     one.dispose()
 
@@ -82,12 +83,7 @@ def here(settings: Settings, request: pytest.FixtureRequest, engine: Engine) -> 
 
 @pytest.fixture
 def one(engine: Engine, here: Settings, far: Any) -> Iterator[Rig]:
-    (here.site / "destinations").mkdir()
-    (here.site / "destinations/ops.yaml").write_text(
-        "format: 1\nkind: slack\nname: ops\nurl: ${file:secrets/slack}\nprivate: true\n"
-    )
-    (here.site / "secrets").mkdir()
-    (here.site / "secrets/slack").write_text(f"{far.url}/_sim/sink/slack/services/T0ABCDEF12/x9Yz8Wv7Ut6Sr5Qp4On3")
+    write_slack(here.site, far)
     with rig(engine, here, far, **RULES) as made:
         yield made
 

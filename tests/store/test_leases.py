@@ -16,11 +16,12 @@ from sqlalchemy import Engine, delete, select, update
 
 from config.errors import LostLease
 from config.settings import load
-from store import leases, migrate
+from store import leases
 from store.leases import Held
 from store.models import Event, Run
 from store.session import open_engine, reading, writing
 from store.types import now
+from tests import stores
 from tests.store import samples
 
 
@@ -219,7 +220,7 @@ def test_the_state_machine_holds(engine: Engine) -> None:
 def test_the_state_machine_would_notice_a_missing_fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a store whose writes forget to compare the fence
     engine = open_engine(load({"TIEBACK_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}, tmp_path))
-    migrate.upgrade(engine)
+    stores.furnish(engine)
 
     def unfenced(db: Any, held: Held, moment: tuple[str, float] | None = None, **values: Any) -> None:
         values |= {moment[0]: now(moment[1])} if moment else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,14 @@ def keeping(engine: Engine, settings: Settings, far: Any) -> Iterator[Rig]:
     """A site whose only rule keeps RFIs in the table `rfis`."""
     with rig(engine, settings, far, keep=KEEP) as one:
         yield one
+
+
+def write_slack(site: Path, far: Any) -> None:
+    """The destination `slack:ops`, at the simulator's sink."""
+    (site / "destinations").mkdir()
+    (site / "destinations/ops.yaml").write_text("format: 1\nkind: slack\nname: ops\nurl: ${file:secrets/slack}\nprivate: true\n")
+    (site / "secrets").mkdir()
+    (site / "secrets/slack").write_text(f"{far.url}/_sim/sink/slack/services/T0ABCDEF12/x9Yz8Wv7Ut6Sr5Qp4On3")
 
 
 def changed(far: Any, **fields: Any) -> str:

@@ -18,7 +18,7 @@ from store.models import Run, Timer
 from store.session import reading, writing
 from store.types import now
 from tests.store import samples
-from tests.workers.conftest import fault
+from tests.workers.conftest import fault, write_slack
 from tests.workers.rig import Rig, rig
 from workers import digests as sending
 from workers.journal import StoreJournal
@@ -27,12 +27,7 @@ from workers.journal import StoreJournal
 @pytest.fixture
 def one(engine: Engine, settings: Settings, far: Any) -> Iterator[Rig]:
     """A site with `slack:ops` and `http:sink`, both at the simulator's sinks."""
-    (settings.site / "destinations").mkdir()
-    (settings.site / "destinations/ops.yaml").write_text(
-        "format: 1\nkind: slack\nname: ops\nurl: ${file:secrets/slack}\nprivate: true\n"
-    )
-    (settings.site / "secrets").mkdir()
-    (settings.site / "secrets/slack").write_text(f"{far.url}/_sim/sink/slack/services/T0ABCDEF12/x9Yz8Wv7Ut6Sr5Qp4On3")
+    write_slack(settings.site, far)
     with rig(engine, settings, far) as made:
         yield made
 

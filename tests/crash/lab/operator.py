@@ -33,6 +33,7 @@ class Operator:
         self.retried: list[int] = []
         self._unanswered = False
         self._threads: list[threading.Thread] = []
+        self._left = threading.Event()
 
     def do(self, deed: str, for_s: float) -> None:
         """In a thread of its own: a console that does not answer holds up nobody."""
@@ -46,20 +47,26 @@ class Operator:
             thread.join(30)
         self._resume()
         if self._unanswered:
-            threading.Thread(target=self._go_on_resuming, daemon=True, name="lab-operator").start()
+            late = threading.Thread(target=self._go_on_resuming, daemon=True, name="lab-operator")
+            late.start()
+            self._threads.append(late)
+
+    def leave(self) -> None:
+        """The storm is over: nobody asks this console any more, whose port another one may get."""
+        self._left.set()
+        for thread in self._threads:
+            thread.join(30)
 
     def _go_on_resuming(self) -> None:
         until = time.monotonic() + LATE_S
-        while time.monotonic() < until:
-            time.sleep(1.0)
+        while time.monotonic() < until and not self._left.wait(1.0):
             self._resume()
 
     def _resume(self) -> None:
         for path in ("/queues/webhook/resume", "/connectors/acme/resume"):
             for _ in range(20):
-                if self._call(path) in (200, 400, 404, 409, 422):
+                if self._call(path) in (200, 400, 404, 409, 422) or self._left.wait(0.5):
                     break
-                time.sleep(0.5)
 
     def _do(self, deed: str, for_s: float) -> None:
         with suppress(requests.RequestException):

@@ -88,6 +88,7 @@ def _seen(plan: Plan, far: Far, servers: dict[str, Server], folder: Path, bugs: 
         sizes = stack.sizes()
         watch.stop()
         sender.stop()
+        operator.leave()
         stack.end()
         received, foreign = target.log(plan.run)
         target.forget()
