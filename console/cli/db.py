@@ -50,6 +50,7 @@ def purge(days: int | None, company: str | None, dry_run: bool, yes: bool, as_js
             gone, left = purging.purge(here, days, dry=dry_run), []
         else:
             if not (dry_run or yes):
+                purging.may_go(here, company)
                 asking.typed(f"All that came from company {company} will be deleted for good. Type its id", company)
             done = purging.company(here, company, dry=dry_run)
             gone, left = {name: count for name, count in done.gone.items() if count}, done.left

@@ -26,16 +26,26 @@ def purge(here: AtHand, days: int | None, *, dry: bool) -> dict[str, int]:
     return gone
 
 
-def company(here: AtHand, id: str, *, dry: bool) -> Purged:
-    """All that came from one company. Raises: ConfigError, with what to do, while it has a connector or work under way."""
-    if not re.fullmatch(r"[1-9][0-9]{0,39}", id):
-        raise ConfigError(f'"{id[:40]}" is no id of a company: it is a number, as `tieback connector list` shows it.')
-    if dry:
-        return company_purging.purge(here.engine, here.settings, id, dry=True)
+def may_go(here: AtHand, id: str) -> None:
+    """Before a person is asked. Raises: ConfigError, with what to do, while the company has a connector or work under way."""
+    _checked(id)
     company_purging.refuse(here.engine, here.settings, id)
+
+
+def company(here: AtHand, id: str, *, dry: bool) -> Purged:
+    """All that came from one company. Raises: ConfigError as `may_go`."""
+    if dry:
+        return company_purging.purge(here.engine, here.settings, _checked(id), dry=True)
+    may_go(here, id)
     with writing(here.engine) as db:  # before it, so that one that is ended half way has left its trace
         audit.note(db, here.actor, "company purge begun", id)
     done = company_purging.purge(here.engine, here.settings, id)
     with writing(here.engine) as db:
         audit.note(db, here.actor, "company purged", id, {name: count for name, count in done.gone.items() if count})
     return done
+
+
+def _checked(id: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,39}", id):
+        raise ConfigError(f'"{id[:40]}" is no id of a company: it is a number, as `tieback connector list` shows it.')
+    return id

@@ -92,7 +92,9 @@ def test_a_company_that_still_has_a_connector_is_not_purged(tieback: Tieback, tm
     said = tieback("db", "purge", "--company", "77", "--yes")
     assert (said.code, said.sentence().endswith("Remove it first: tieback connector remove acme")) == (2, True)
     assert "company purge begun" not in tieback("audit", "list", "--json").out
-    assert tieback("db", "purge", "--company", "7x", "--yes").sentence().startswith('tieback: "7x" is no id of a company')
+    assert tieback("db", "purge", "--company", "77").sentence() == said.sentence()  # before anybody has to type anything
+    for asked in ((), ("--yes",), ("--dry-run",)):
+        assert tieback("db", "purge", "--company", "7x", *asked).sentence().startswith('tieback: "7x" is no id of a company')
     assert "leave out --days" in tieback("db", "purge", "--company", "77", "--days", "3").err
 
 
