@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
+from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, Engine, TextClause, bindparam, or_, select, text, update
 
 from store.models import Delivery
-from store.session import retrying, writing
+from store.session import at_once, retrying
 from store.types import now
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What the door hands over. `state` is `received`, or `quarantined`/`ignored` with a reason."""
 
     connector: str
@@ -28,15 +28,15 @@ class Arrival:
 
 
 MOST_TRIES = 5
-_COLUMNS = "connector, hook_key, delivery_key, raw, content_type, state, reason, received_at, lost"
+_FIELDS = Arrival._fields
+_COLUMNS = f"{', '.join(_FIELDS)}, received_at, lost"
+_AS_TEXT = ", ".join(f"{name} text" for name in _FIELDS)
+_AS_KEPT = ", ".join("decode(raw, 'base64')" if name == "raw" else name for name in _FIELDS)
 _MANY = text(
-    f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (constant text)
-    "SELECT *, clock_timestamp(), 0 FROM unnest(CAST(:connector AS text[]), CAST(:hook_key AS text[]), "
-    "CAST(:delivery_key AS text[]), CAST(:raw AS bytea[]), CAST(:content_type AS text[]), "
-    "CAST(:state AS text[]), CAST(:reason AS text[])) "
+    f"INSERT INTO tieback_deliveries ({_COLUMNS}) "  # noqa: S608 (names of ours)
+    f"SELECT {_AS_KEPT}, clock_timestamp(), 0 FROM json_to_recordset(CAST(:page AS json)) AS page({_AS_TEXT}) "
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
-_FIELDS = tuple(field.name for field in fields(Arrival))
 _RECEIVED = (Delivery.id == bindparam("of_id"), Delivery.state == "received")
 _TAKE = select(Delivery.__table__).where(*_RECEIVED).with_for_update(skip_locked=True)
 _MARK = update(Delivery.__table__).where(*_RECEIVED).values(sorted_at=now())  # type: ignore[arg-type]
@@ -63,15 +63,16 @@ def keep(engine: Engine, arrivals: Sequence[Arrival]) -> list[int]:
     """
     # One order for all writers, so that two groups with common keys cannot deadlock.
     ordered = sorted(arrivals, key=lambda a: (a.connector, a.delivery_key))
-    with writing(engine) as db:
-        return [row.id for row in _insert(db, ordered) if row.state == "received"]
+    with at_once(engine) as db:
+        return [id for id, state in _insert(db, ordered) if state == "received"]
 
 
-def _insert(db: Connection, arrivals: Sequence[Arrival]) -> list[Any]:
-    rows = [vars(arrival) for arrival in arrivals]
+def _insert(db: Connection, arrivals: Sequence[Arrival]) -> Sequence[Any]:
     if db.dialect.name == "postgresql":
-        return list(db.execute(_MANY, {name: [row[name] for row in rows] for name in rows[0]}))
-    return list(db.execute(_rows(len(rows)), {f"{name}{n}": row[name] for n, row in enumerate(rows) for name in _FIELDS}))
+        rows = [{**one._asdict(), "raw": b64encode(one.raw).decode()} for one in arrivals]
+        return db.execute(_MANY, {"page": orjson.dumps(rows).decode()}).all()
+    values = {f"{name}{n}": value for n, one in enumerate(arrivals) for name, value in zip(_FIELDS, one, strict=True)}
+    return db.execute(_rows(len(arrivals)), values).all()
 
 
 def take(db: Connection, id: int) -> Any | None:

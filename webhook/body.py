@@ -45,17 +45,15 @@ def judge(hook: OpenHook, raw: bytes, content_type: str, at: dt.datetime) -> Arr
         _check_belongs(body, hook)
         key = _key(body) or sha
     except UnfitError as why:
-        return _with(aside, reason=str(why))
+        return aside._replace(reason=str(why))
     except Exception as error:
         log.exception("door.stumbled", extra=about(connector=hook.connector, sha256=sha))
-        return _with(aside, reason=f"the door could not read it ({type(error).__name__})")
+        return aside._replace(reason=f"the door could not read it ({type(error).__name__})")
     if hook.removed:
-        return _with(aside, delivery_key=f"removed:{key}", state="ignored", reason="its hook was removed less than 24 hours ago")
-    return _with(aside, delivery_key=key, state="received", reason=_age(body, at))
-
-
-def _with(arrival: Arrival, **changes: Any) -> Arrival:
-    return Arrival(**{**vars(arrival), **changes})
+        return aside._replace(
+            delivery_key=f"removed:{key}", state="ignored", reason="its hook was removed less than 24 hours ago"
+        )
+    return aside._replace(delivery_key=key, state="received", reason=_age(body, at))
 
 
 def parse(raw: bytes, content_type: str = "application/json") -> Any:
@@ -72,7 +70,7 @@ def parse(raw: bytes, content_type: str = "application/json") -> Any:
         raise UnfitError(f"the body is not UTF-8 (byte {error.start})") from None
     _check_depth(raw)
     try:
-        body = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        body = _JSON.decode(text)
     except json.JSONDecodeError as error:
         raise UnfitError(f"the body is not JSON: {error.msg} (character {error.pos})") from None
     except UnfitError:
@@ -117,6 +115,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise UnfitError("a number in it is too large")
     return value
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _check_text(body: Any) -> None:

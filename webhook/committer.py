@@ -15,7 +15,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -89,13 +88,12 @@ class Committer:
         ticket = _Ticket(arrival)
         self._queue.put(ticket)
         self._ensure_thread()
+        late = ticket.loop.call_later(self._patience_s, _give_up, ticket.settled, self._patience_s)
         try:
-            async with asyncio.timeout(self._patience_s):
-                await ticket.settled
-        except TimeoutError:
-            raise NotKeptError(f"the store did not answer within {self._patience_s:g} s") from None
+            await ticket.settled
         finally:
-            ticket.abandoned = not ticket.settled.done() or ticket.settled.cancelled()
+            late.cancel()
+            ticket.abandoned = True
         if not ticket.kept:
             raise NotKeptError("the store refused") from ticket.error
 
@@ -176,6 +174,11 @@ class Committer:
         return self._commit([ticket])
 
 
+def _give_up(settled: asyncio.Future[None], after_s: float) -> None:
+    if not settled.done():
+        settled.set_exception(NotKeptError(f"the store did not answer within {after_s:g} s"))
+
+
 def _settle(futures: list[asyncio.Future[None]]) -> None:
     """One call into the loop for a whole group: each costs a write to its pipe."""
     for future in futures:
@@ -194,7 +197,7 @@ def _plain(arrival: Arrival, error: Exception) -> Arrival:
     """The same bytes with nothing beside them that a store could refuse."""
     sha = hashlib.sha256(arrival.raw).hexdigest()
     reason = f"the store refused the row ({type(error).__name__}); the bytes are kept as they came"
-    return replace(arrival, delivery_key=f"q:{sha}", content_type="", state="quarantined", reason=reason)
+    return arrival._replace(delivery_key=f"q:{sha}", content_type="", state="quarantined", reason=reason)
 
 
 _all: weakref.WeakSet[Committer] = weakref.WeakSet()
