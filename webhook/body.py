@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,7 +66,7 @@ def parse(raw: bytes, content_type: str = "application/json") -> Any:
     if mimetype != "application/json" and not mimetype.endswith("+json"):
         raise UnfitError(f"the Content-Type is {shown(mimetype)}, not application/json")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise UnfitError(f"the body is not UTF-8 (byte {error.start})") from None
     _check_depth(raw)

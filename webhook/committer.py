@@ -14,7 +14,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -33,6 +33,9 @@ ROOM = 5000
 GROUP = 200
 
 
+Tell = Callable[["NotKeptError | None"], None]
+
+
 class Doorbell(Protocol):
     """As `workers.broker.Doorbell`: never blocks, never raises."""
 
@@ -44,18 +47,31 @@ class NotKeptError(Exception):
 
 
 class _Ticket:
-    """An arrival on its way. `settled` is a future of the loop that waits for it."""
+    """An arrival on its way. `tell` is called once, in the loop that waits for it: with None when it is durable."""
 
-    __slots__ = ("abandoned", "arrival", "error", "kept", "loop", "plain", "settled")
+    __slots__ = ("arrival", "error", "kept", "late", "loop", "plain", "tell", "told")
 
-    def __init__(self, arrival: Arrival):
+    def __init__(self, arrival: Arrival, tell: Tell, patience_s: float):
         self.arrival = arrival
-        self.kept = False
-        self.plain = False
-        self.abandoned = False
+        self.tell = tell
+        self.kept = self.plain = self.told = False
         self.error: Exception | None = None
         self.loop = asyncio.get_running_loop()
-        self.settled: asyncio.Future[None] = self.loop.create_future()
+        self.late = self.loop.call_later(patience_s, self.settle, f"the store did not answer within {patience_s:g} s")
+
+    def settle(self, otherwise: str) -> None:
+        """Tell whether it was kept, or `otherwise`; the first call counts."""
+        if self.told:
+            return
+        self.told = True
+        self.late.cancel()
+        error = None if self.kept else NotKeptError(otherwise)
+        if error is not None:
+            error.__cause__ = self.error
+        try:
+            self.tell(error)
+        except Exception:
+            log.exception("door.untold")
 
 
 class Committer:
@@ -75,27 +91,19 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
 
-    async def keep(self, arrival: Arrival) -> None:
-        """Return when the arrival is durable.
+    def keep(self, arrival: Arrival, tell: Tell) -> None:
+        """Make the arrival durable, and say so: `tell` is called once in the running loop, with None or with why it is not.
 
-        Raises: NotKeptError when it is not, at once if the store has been silent for longer than anybody waits.
+        It is called at once if the store has been silent for longer than anybody waits.
         """
         busy_since = self._busy_since
         if busy_since is not None and time.monotonic() - busy_since > self._patience_s:
-            raise NotKeptError("the store has not answered for some time")
-        if self._queue.qsize() >= self._room:
-            raise NotKeptError(f"{self._room} deliveries wait to be stored already")
-        ticket = _Ticket(arrival)
-        self._queue.put(ticket)
-        self._ensure_thread()
-        late = ticket.loop.call_later(self._patience_s, _give_up, ticket.settled, self._patience_s)
-        try:
-            await ticket.settled
-        finally:
-            late.cancel()
-            ticket.abandoned = True
-        if not ticket.kept:
-            raise NotKeptError("the store refused") from ticket.error
+            tell(NotKeptError("the store has not answered for some time"))
+        elif self._queue.qsize() >= self._room:
+            tell(NotKeptError(f"{self._room} deliveries wait to be stored already"))
+        else:
+            self._queue.put(_Ticket(arrival, tell, self._patience_s))
+            self._ensure_thread()
 
     def stop(self) -> None:
         """Commit what waits and end the thread."""
@@ -135,14 +143,14 @@ class Committer:
             yield ticket
 
     def _store(self, group: list[_Ticket]) -> None:
-        wanted = [ticket for ticket in group if not ticket.abandoned]
+        wanted = [ticket for ticket in group if not ticket.told]
         ids: list[int] = []
         try:
             ids = self._commit(wanted) if wanted else []
         finally:
             for loop in {ticket.loop for ticket in group}:
                 with contextlib.suppress(RuntimeError):  # a loop that was closed has nobody waiting
-                    loop.call_soon_threadsafe(_settle, [ticket.settled for ticket in group if ticket.loop is loop])
+                    loop.call_soon_threadsafe(_settle, [ticket for ticket in group if ticket.loop is loop])
         if ids:
             self._doorbell.ring("sort", ids)
 
@@ -174,16 +182,10 @@ class Committer:
         return self._commit([ticket])
 
 
-def _give_up(settled: asyncio.Future[None], after_s: float) -> None:
-    if not settled.done():
-        settled.set_exception(NotKeptError(f"the store did not answer within {after_s:g} s"))
-
-
-def _settle(futures: list[asyncio.Future[None]]) -> None:
+def _settle(tickets: list[_Ticket]) -> None:
     """One call into the loop for a whole group: each costs a write to its pipe."""
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+    for ticket in tickets:
+        ticket.settle("the store refused")
 
 
 def _is_of_the_data(error: Exception) -> bool:

@@ -7,24 +7,22 @@ many (bench/accept.py). No request reaches a thread before its last byte is here
 from __future__ import annotations
 
 import contextlib
-import logging
-import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from config.logs import about
 from config.settings import Settings
+from store.hooks import OpenHook
 from webhook import procore
+from webhook.direct import Taker
 from webhook.measured import Measured
 from webhook.procore import CLOSE, Answer, Receiver
 from webhook.serve import MAX_BODY
-
-log = logging.getLogger("tieback.door")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -62,25 +60,45 @@ class Front:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
         try:
-            key = self._delivered_to(scope)
+            key = self._key(scope["path"]) if scope["method"] == "POST" else None
             if key is None:
                 await self._hand_over(scope, receive, send)
             else:
                 await self._deliver(key, scope, receive, send)
         except _GoneError:
             return
-        except Exception as error:
-            request_id = secrets.token_hex(6)
-            log.error("door.failed", extra=about(request=request_id), exc_info=error)
+        except Exception as error:  # noqa: BLE001 (`failed` logs it)
             with contextlib.suppress(RuntimeError):  # an answer had begun: the server cuts it, so that nobody takes it for whole
-                await _say(send, Answer(500, f"internal error, request {request_id}"))
+                await _say(send, procore.failed(error))
 
-    def _delivered_to(self, scope: dict[str, Any]) -> str | None:
-        path: str = scope["path"]
-        if self._receiver is None or scope["method"] != "POST" or not path.startswith(DELIVERIES):
+    def _key(self, path: str) -> str | None:
+        """The key of the hook that a POST is delivered to, None when it is no delivery."""
+        if self._receiver is None or not path.startswith(DELIVERIES):
             return None
         key = path[len(DELIVERIES) :].removesuffix("/")
         return key if key and "/" not in key else None
+
+    def take(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> Taker | None:
+        """What takes in the body of this POST and answers it; None when it may have to wait or to refuse: `__call__` does that.
+
+        `target` as it stands in the request, names of headers in small letters.
+        """
+        key = self._key(target.decode("latin-1")) if b"%" not in target and b"?" not in target else None
+        if key is None:
+            return None
+        named = _joined(headers)
+        hook = self._receiver.recognised(key, named)  # type: ignore[union-attr]
+        return None if hook is None else partial(self._keep, hook, named, time.perf_counter())
+
+    def _keep(self, hook: OpenHook, headers: procore.Headers, began: float, raw: bytes, say: Callable[[Answer], None]) -> None:
+        def tell(answer: Answer) -> None:
+            say(answer)
+            self._note(answer.status, began)
+
+        try:
+            self._receiver.hand_over(hook, raw, headers, tell)  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 (`failed` logs it)
+            tell(procore.failed(error))
 
     async def _deliver(self, key: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
         began = time.perf_counter()
@@ -96,8 +114,11 @@ class Front:
             await _say(send, answer)
             status = answer.status
         finally:
-            if self._measured is not None:
-                self._measured.note("webhooks", f"{status:03}", time.perf_counter() - began)
+            self._note(status, began)
+
+    def _note(self, status: int, began: float) -> None:
+        if self._measured is not None:
+            self._measured.note("webhooks", f"{status:03}", time.perf_counter() - began)
 
     async def _hand_over(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """To the WSGI application, with a body that is here already."""
@@ -147,11 +168,6 @@ async def _body(receive: Any, most: int) -> bytes | None:
 
 
 async def _say(send: Any, answer: Answer) -> None:
-    if answer.status == 204:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
-        return
-    body = answer.text.encode() + b"\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *answer.headers]
+    headers, body = answer.written()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

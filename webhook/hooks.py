@@ -67,6 +67,10 @@ class HookTable:
             self._count(key)
         return found
 
+    def at_hand(self, key: str, header: str) -> OpenHook | None:
+        """What `admit` would find, from what was read lately; None when it has to look, or to refuse."""
+        return self._compare(key, header) if time.monotonic() - self._read_at < STALE_S else None
+
     def _count(self, key: str) -> None:
         """Note a refusal; whether the key is one of ours makes no difference in time that could be measured from outside."""
         known = self._known.get(auth.digest(key.encode("utf-8", "replace")))

@@ -14,14 +14,19 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from webhook import direct
+from webhook.direct import Direct, Headers, Taker
+
 log = logging.getLogger("tieback.door")
+
+Take = Callable[[bytes, Headers], Taker | None]
 
 SWITCH_S = 0.001
 REQUEST_S = 10.0  # from the first byte of a request (or the connection) to its last
@@ -32,12 +37,21 @@ MAX_BODY = 1024 * 1024 + 64 * 1024  # a little over the door's limit, so that th
 GRACE_S = 10.0
 
 
+class App(Protocol):
+    """An ASGI application that answers some POSTs by itself: as `webhook.front.Front`."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    def take(self, target: bytes, headers: Headers) -> Taker | None: ...
+
+
 class _Connection(HttpToolsProtocol):
     """A connection that knows since when it owes us the rest of a request."""
 
-    def __init__(self, *args: Any, most: int, **kw: Any):
+    def __init__(self, *args: Any, most: int, take: Take, **kw: Any):
         super().__init__(*args, **kw)
         self._most = most
+        self._take = take
         self._in_head = True
         self._head_bytes = 0
         self._begun = self._ending = False
@@ -80,7 +94,11 @@ class _Connection(HttpToolsProtocol):
         if told not in (b"", b"chunked") or (told and self.parser.get_http_version() == "1.0"):
             raise ValueError("the length of the body is given in a way that not all servers understand")
         self._in_head, self._head_bytes = False, 0
-        super().on_headers_complete()
+        may_be_direct = self.parser.get_method() == b"POST" and direct.may_be(self)
+        if may_be_direct and (taker := self._take(self.url, self.headers)) is not None:
+            self.cycle = Direct(self, taker)  # type: ignore[assignment]
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self.held_bytes += len(body)
@@ -91,6 +109,8 @@ class _Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._begun, self.unfinished_since, self.held_bytes = False, math.inf, 0
         super().on_message_complete()
+        if isinstance(self.cycle, Direct):
+            self.cycle.whole()
 
     def send_400_response(self, msg: str) -> None:
         status = "431 Request Header Fields Too Large" if self._head_bytes > MAX_HEAD else "400 Bad Request"
@@ -150,14 +170,14 @@ class Server:
     The sockets stay the caller's: the server works on duplicates, so that a supervisor can hand them on.
     """
 
-    def __init__(self, app: Any, sockets: socket.socket | Sequence[socket.socket], connections: int | None = None):
+    def __init__(self, app: App, sockets: socket.socket | Sequence[socket.socket], connections: int | None = None):
         # The committer needs Python's lock many times per group, while other threads keep it for the whole interval.
         sys.setswitchinterval(SWITCH_S)
         given = [sockets] if isinstance(sockets, socket.socket) else sockets
         self._sockets = [sock.dup() for sock in given]
         most = connections or _connections()
         config = uvicorn.Config(
-            app, http=partial(_Connection, most=most), ws="none", lifespan="off", loop="uvloop", interface="asgi3",  # type: ignore[arg-type]
+            app, http=partial(_Connection, most=most, take=app.take), ws="none", lifespan="off", loop="uvloop", interface="asgi3",  # type: ignore[arg-type]
             log_config=None, log_level="error", access_log=False, proxy_headers=False, server_header=False,
             timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=int(GRACE_S),
         )  # fmt: skip

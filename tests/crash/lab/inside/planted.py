@@ -14,9 +14,10 @@ Change = Callable[[Any], None]
 
 
 def _ack_before_commit(module: Any) -> None:
-    async def keep(self: Any, arrival: Any) -> None:
-        self._queue.put(module._Ticket(arrival))
+    def keep(self: Any, arrival: Any, tell: Any) -> None:
+        self._queue.put(module._Ticket(arrival, lambda error: None, self._patience_s))
         self._ensure_thread()
+        tell(None)
 
     module.Committer.keep = keep
 
