@@ -38,7 +38,7 @@ from tests.services import Server, wait_until
 PAGE = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- figures: made by python -m tests.crash.lab.figures --write -->", "<!-- end of figures -->"
 KILLS, FLUSHES, RESTARTS, FREEZES = 3, 20, 5, 3
-DEAD_S = 60.0  # ten minutes, scaled: nothing in the product counts so long
+DEAD_S = 600.0
 RATE = 5.0
 HELD = "SELECT id, fence, holder FROM tieback_runs WHERE state = 'running'"
 
@@ -186,7 +186,7 @@ def dead_broker(one: Bench) -> Row:
     good = sum(1 for status in answers if status == 204)
     measured = (
         f"{good} of {len(answers)} answered 2xx; work went on at {100 * meanwhile / usual:.0f} % of its rate of {usual:.1f} "
-        f"events a second (dead for {DEAD_S:.0f} s instead of ten minutes)"
+        f"events a second (dead for {DEAD_S:.0f} s)"
     )
     return Row("Redis dead ten minutes", "door 100 % 2xx, work ≥ 50 %", measured)
 
