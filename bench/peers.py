@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,23 +20,40 @@ PEERS = Path(__file__).parent.parent / "build" / "peers"
 INSTALL_S = 1500
 
 
-def install(name: str, *packages: str) -> str:
-    """Put npm packages into `build/peers/NAME`, once. Returns '' or why it is left out."""
+def install(name: str, *packages: str, options: tuple[str, ...] = ()) -> str:
+    """Put npm packages, `NAME` or `NAME@VERSION`, into `build/peers/NAME`, once. Returns '' or why it is left out."""
     folder = PEERS / name
-    if all((folder / "node_modules" / package / "package.json").exists() for package in packages):
+    if all(finished(folder, package) for package in packages):
         return ""
     if shutil.which("npm") is None:
         return f"{name} is left out: npm is not installed (Debian: apt install nodejs npm)"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}')
-    words = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
+    words = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *options, *packages]
     try:
         ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S)
     except subprocess.TimeoutExpired:
         return f"{name} is left out: npm did not install it within {INSTALL_S} s"
     if ended.returncode:
-        return f"{name} is left out: npm says {(ended.stderr.strip().splitlines() or ['nothing'])[0][:200]}"
+        return f"{name} is left out: npm says {cause(ended.stderr)}"
     return ""
+
+
+def finished(folder: Path, package: str) -> bool:
+    """Whether npm put it there, in the version that is asked for: the list is written when all else is done."""
+    name, _, wanted = package.partition("@")
+    try:
+        listed = json.loads((folder / "node_modules" / ".package-lock.json").read_text("utf-8"))["packages"]
+        found: str = listed[f"node_modules/{name}"]["version"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return f"{found}.".startswith(f"{wanted}." if wanted else "")
+
+
+def cause(said: str) -> str:
+    """The line of npm's errors that tells people something; the ones before it are codes."""
+    lines = [re.sub(r"^npm (error|ERR!) ", "", line) for line in said.strip().splitlines()]
+    return next((line for line in lines if not re.match(r"(code|errno|syscall|path) ", line)), "nothing")[:200]
 
 
 def version(name: str) -> str:
