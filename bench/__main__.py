@@ -28,7 +28,7 @@ TINY = {
     "connector_add": ["--rounds", "1"],
     "console": ["--runs", "2000", "--rounds", "1", "--seconds", "1"],
     "demo": ["--installed"],
-    "event_row": ["--count", "40", "--rounds", "1", "--workers", "1"],
+    "event_row": ["--count", "40", "--rounds", "1", "--workers", "1", "--without", "n8n"],
     "import_rfis": ["--count", "500"],
     "growth": ["--sizes", "500,2000", "--events", "30", "--rounds", "1"],
     "import_peers": ["--count", "500"],

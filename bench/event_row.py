@@ -1,11 +1,12 @@
 """Event, fetched, row in PostgreSQL: how many a second, for records that differ, in the production profile.
 
-    python -m bench.event_row [--count 500] [--rounds 3] [--workers 1,2,4] [--connections 16] [--json FILE]
+    python -m bench.event_row [--count 500] [--rounds 3] [--workers 1,2,4] [--connections 16] [--without n8n] [--json FILE]
 
 Beside Tieback stand, in the same rounds: the least that does it with the same parts, a Flask view, Dramatiq on the same
-Redis, requests and psycopg (as many worker processes); and Node-RED, which keeps nothing before its answer. Each gets
-its events by POST, reads each record from the same pretend Procore, which is a process on the same processors, and
-writes to the same PostgreSQL. The clock ends when all rows are there. Tieback may read a hundred records with one call.
+Redis, requests and psycopg (as many worker processes); Node-RED, which keeps nothing before its answer; and n8n, which
+notes its runs in a database of its own in the same PostgreSQL (these two are one process each). Each gets its events by
+POST, reads each record from the same pretend Procore, which is a process on the same processors, and writes to the same
+PostgreSQL. The clock ends when all rows are there. Tieback may read a hundred records with one call.
 """
 
 from __future__ import annotations
@@ -19,17 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import requests
 
-from bench import load, peers
+from bench import load, n8n, peers
 from bench.accept import run_along
+from bench.contestants import n8n_workflow
 from bench.contestants.dramatiq_raw import TABLE
+from bench.databases import another
 from bench.production import ROOT, SECRET, Production, production, save
 from tests.services import answers, free_port, wait_until
 
@@ -44,6 +47,7 @@ do:
     with: {table: rfis, row: "${record}", version: "${record.updated_at}"}
 """
 LONGEST_S = 900.0
+KEY = "k" * 43  # of the hooks of all others
 
 
 @dataclass
@@ -59,15 +63,17 @@ class Contestant:
 
 def main() -> int:
     options = _options()
-    found: dict[str, Any] = {"count": options.count, "connections": options.connections, "workers": {}}
-    with production({"keep": RULE}, processes=("web", "relay")) as running:
+    left_out = _left_out(options.without)
+    found: dict[str, Any] = {"count": options.count, "connections": options.connections, "left_out": left_out, "workers": {}}
+    with production({"keep": RULE}, processes=("web", "relay")) as running, contextlib.ExitStack() as along:
         with psycopg.connect(running.database, autocommit=True) as db:
-            db.execute(TABLE)
-            db.execute(TABLE.replace("raw_rfis", "red_rfis"))
+            for table in ("raw_rfis", "red_rfis", n8n_workflow.TABLE):
+                db.execute(TABLE.replace("raw_rfis", table).encode())
+        others = _others(along, running, left_out)
         for workers in options.workers:
             running.start("worker", workers)
             with contextlib.ExitStack() as stack:
-                contestants = _contestants(stack, running, workers)
+                contestants = [*_ours_and_raw(stack, running, workers), *(replace(one, rates=[]) for one in others)]
                 for one in contestants:  # connections, and the first row makes the table
                     _round(running, one, 50, options.connections)
                 for _ in range(options.rounds):
@@ -75,7 +81,6 @@ def main() -> int:
                         one.rates.append(_round(running, one, options.count, options.connections))
             running.end("worker")
             found["workers"][str(workers)] = _told(workers, contestants)
-    found["left_out"] = peers.install("node-red", "node-red", "pg")
     save(options.json, found)
     return 0
 
@@ -86,6 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=_numbers, default=[1, 2, 4], help="worker processes, one after the other: 1,2,4")
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--without", nargs="+", default=[], choices=["node-red", "n8n"], help="what npm need not install")
     parser.add_argument("--json", help="also write the result to this file")
     return parser.parse_args()
 
@@ -94,16 +100,35 @@ def _numbers(text: str) -> list[int]:
     return [int(one) for one in text.split(",")]
 
 
-def _contestants(stack: contextlib.ExitStack, running: Production, workers: int) -> list[Contestant]:
+def _left_out(without: Sequence[str]) -> dict[str, str]:
+    """Installs the others, before any server runs: npm may take many minutes. Why one is left out, in a sentence, by its name."""
+    installs: dict[str, Callable[[], str]] = {"node-red": lambda: peers.install("node-red", "node-red", "pg"), "n8n": n8n.install}
+    found = {
+        name: f"{name} is left out: --without {name}" if name in without else install() for name, install in installs.items()
+    }
+    print(*filter(None, found.values()), sep="\n", end="\n" if any(found.values()) else "")
+    return {name: why for name, why in found.items() if why}
+
+
+def _ours_and_raw(stack: contextlib.ExitStack, running: Production, workers: int) -> list[Contestant]:
+    """Those that have so many worker processes."""
     ours = Contestant("Tieback", running.stage.port, running.hook(), "rfis")
-    with_dramatiq = Contestant("raw Dramatiq", _dramatiq(stack, running, workers), "k" * 43, "raw_rfis")
-    if left_out := peers.install("node-red", "node-red", "pg"):
-        print(left_out)
-        return [ours, with_dramatiq]
+    return [ours, Contestant("raw Dramatiq", _dramatiq(stack, running, workers), KEY, "raw_rfis")]
+
+
+def _others(stack: contextlib.ExitStack, running: Production, left_out: dict[str, str]) -> list[Contestant]:
+    """Those that are one process, until the stack ends."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    flow, more = peers.postgresql_flow(running.stage.simulator, headers(running), running.database)
-    port = stack.enter_context(peers.node_red(folder, flow, more))
-    return [ours, with_dramatiq, Contestant("Node-RED, keeps nothing", port, "k" * 43, "red_rfis")]
+    procore, found = running.stage.simulator, []
+    if "node-red" not in left_out:
+        flow, more = peers.postgresql_flow(procore, headers(running), running.database)
+        port = stack.enter_context(peers.node_red(folder, flow, more))
+        found.append(Contestant("Node-RED, keeps nothing", port, KEY, "red_rfis"))
+    if "n8n" not in left_out:
+        made = n8n_workflow.workflow(procore, headers(running), KEY)
+        port = stack.enter_context(n8n.running(folder, another(running.database, "n8n"), running.database, made))
+        found.append(Contestant("n8n", port, KEY, n8n_workflow.TABLE))
+    return found
 
 
 def _dramatiq(stack: contextlib.ExitStack, running: Production, workers: int) -> int:

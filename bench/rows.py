@@ -43,9 +43,10 @@ def _by_name(found: Figures) -> dict[str, Any]:
 
 def _event_row(found: Figures) -> tuple[str, bool]:
     best = max(found["workers"].values(), key=lambda one: float(one["Tieback"]["rate"]))
-    ratio = best["Node-RED, keeps nothing"]["tieback_ratio"]
+    ratio, n8n = best["Node-RED, keeps nothing"]["tieback_ratio"], best.get("n8n", {}).get("tieback_ratio")
     said = f"{short(best['Tieback']['rate'])} per s, {ratio:.2f} × Node-RED, "
-    return said + f"{best['raw Dramatiq']['tieback_ratio']:.2f} × raw Dramatiq; n8n not measured", ratio >= 1
+    said += f"{best['raw Dramatiq']['tieback_ratio']:.2f} × raw Dramatiq"
+    return said + (f", {n8n:.2f} × n8n" if n8n else "; n8n not measured"), ratio >= 1 and (not n8n or n8n >= 50)
 
 
 def _latency(found: Figures) -> tuple[str, bool]:

@@ -93,6 +93,20 @@ def test_what_is_behind_its_target_is_missed_and_what_was_not_measured_is_neithe
     assert "not measured: `python -m bench.matching`" in ends["matching7"]
 
 
+def test_n8n_is_told_of_where_it_was_measured_and_counts_then(tmp_path: Path) -> None:
+    told = {}
+    for ratio in (None, 49.0, 50.0):
+        figures = {"event_row": copy.deepcopy(FIGURES["event_row"])}
+        for one in figures["event_row"]["workers"].values():
+            one |= {"n8n": {"rate": 2.0, "tieback_ratio": ratio, **SPREAD}} if ratio else {}
+        text = made(tmp_path, figures)
+        told[ratio] = next(line for row in ROWS if row.program == "event_row" for line in lines_of(text, row))
+        assert ("| n8n |" in text) == (ratio is not None)
+    assert told[None].endswith("0.50 × raw Dramatiq; n8n not measured | met |")
+    assert told[49.0].endswith("0.50 × raw Dramatiq, 49.00 × n8n | **missed** |")
+    assert told[50.0].endswith("0.50 × raw Dramatiq, 50.00 × n8n | met |")
+
+
 def test_the_drawings_are_there_and_are_drawings(tmp_path: Path) -> None:
     text = made(tmp_path, FIGURES)
     images = sorted((tmp_path / "images").glob("*.svg"))
