@@ -52,7 +52,7 @@ def finished(folder: Path, package: str) -> bool:
 
 def cause(said: str) -> str:
     """The line of npm's errors that tells people something; the ones before it are codes."""
-    lines = [re.sub(r"^npm (error|ERR!) ", "", line) for line in said.strip().splitlines()]
+    lines = [re.sub(r"^npm (error|ERR!) (notarget )?", "", line) for line in said.strip().splitlines()]
     return next((line for line in lines if not re.match(r"(code|errno|syscall|path) ", line)), "nothing")[:200]
 
 

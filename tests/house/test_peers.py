@@ -37,7 +37,7 @@ def test_what_npm_was_stopped_at_is_not_installed(tmp_path: Path) -> None:
 
 def test_the_cause_that_npm_gives_is_its_sentence_and_not_its_code() -> None:
     said = "npm error code ETARGET\nnpm error notarget No matching version found for left@9.\nnpm error notarget In most cases"
-    assert peers.cause(said) == "notarget No matching version found for left@9."
+    assert peers.cause(said) == "No matching version found for left@9."
     assert peers.cause("npm ERR! code EACCES\nnpm ERR! syscall mkdir\nnpm ERR! no room\n") == "no room"
     assert peers.cause("") == "nothing"
 
