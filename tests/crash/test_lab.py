@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.lab import check, plan, site
+from tests.crash.lab import check, plan, settle, site
 from tests.crash.lab.bugs import PROFILE
 from tests.crash.lab.evidence import Evidence
 from tests.crash.lab.inside.planted import BUGS
@@ -157,3 +157,16 @@ def test_the_story_of_an_event_tells_all_that_is_known_of_it() -> None:
     told = check.timeline(evidence(faults=[(1.0, "kill worker")]), "abc123-000000")
     for part in ("sent", "delivery", "event", "run", "step", "effect", "far end", "fault"):
         assert f"\n{part} " in f"\n{told}"
+
+
+@pytest.mark.parametrize(
+    ("left", "settles"), [((9, 7, 5, 3, 1, 0), True), ((9, 7, 7, 7, 7, 0), False), ((9, 7, 8, 9, 8, 0), False)]
+)
+def test_a_run_that_gets_on_is_waited_for_and_one_that_is_stuck_is_not(
+    left: tuple[int, ...], settles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given how many runs wait each half of a second, and patience for one second
+    counts = iter(left)
+    monkeypatch.setattr(settle, "unfinished", lambda _: {"runs": count} if (count := next(counts)) else {})
+    settled_s, waiting = settle.settle("", lambda: True, 1.2)
+    assert (settled_s is not None, bool(waiting)) == (settles, not settles)

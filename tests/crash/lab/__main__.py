@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profiles", nargs="+", choices=plans.PROFILES, default=list(plans.PROFILES))
     parser.add_argument("--bug", action="append", default=[], help="plant a bug of inside/planted.py; it must be found")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="storms side by side; they wait most of the time")
-    parser.add_argument("--patience", type=float, default=90.0, help="seconds to settle in")
+    parser.add_argument("--patience", type=float, default=90.0, help="seconds without progress after which a run has not settled")
     parser.add_argument(
         "--into", type=Path, default=Path(tempfile.gettempdir()) / "tieback-lab", help="where a failed run is kept"
     )

@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from tests.crash.lab.plan import Plan
@@ -33,15 +34,19 @@ def stood(storms: Sequence[Storm], jobs: int) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")
     wanted: Queue[Storm | None] = context.Queue()
     found: Queue[Result] = context.Queue()
+    enough = context.Event()
     for one in (*storms, *[None] * jobs):
         wanted.put(one)
-    workers = [context.Process(target=_work, args=(wanted, found), name=f"lab-{n}") for n in range(min(jobs, len(storms)))]
+    workers = [
+        context.Process(target=_work, args=(wanted, found, enough), name=f"lab-{n}") for n in range(min(jobs, len(storms)))
+    ]
     for worker in workers:
         worker.start()
     try:
         for _ in storms:
             yield found.get()
     finally:
+        enough.set()
         while not wanted.empty():  # what was not begun is not begun
             wanted.get()
         for _ in workers:
@@ -50,11 +55,11 @@ def stood(storms: Sequence[Storm], jobs: int) -> Generator[Result, None, None]:
             worker.join()
 
 
-def _work(wanted: Queue[Storm | None], found: Queue[Result]) -> None:
+def _work(wanted: Queue[Storm | None], found: Queue[Result], enough: Event) -> None:
     logging.disable(logging.CRITICAL)
     with ExitStack() as kept:
         profile, up = "", {}
-        while (storm := wanted.get()) is not None:
+        while (storm := wanted.get()) is not None and not enough.is_set():
             if storm.plan.profile != profile:
                 kept.close()
                 profile, up = storm.plan.profile, kept.enter_context(servers(storm.plan.profile))

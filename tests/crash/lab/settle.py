@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 PATIENCE_S = 90.0
+AT_MOST = 4  # times as long
 _OPEN = {
     "deliveries": "SELECT count(*) FROM tieback_deliveries WHERE state = 'received'",
     "fetches": "SELECT count(*) FROM tieback_fetches WHERE state IN ('waiting', 'running')",
@@ -43,15 +45,21 @@ def ended(url: str, runs: Collection[int]) -> bool:
 
 
 def settle(url: str, sent: Callable[[], bool], patience_s: float = PATIENCE_S) -> tuple[float | None, dict[str, int]]:
-    """Seconds until everything was delivered and done; None, and what was still waiting, when that did not happen."""
-    began = time.monotonic()
+    """Seconds until everything was delivered and done; None, and what was still waiting, when that did not happen.
+
+    Patience ends when for so long no less was waiting than before: a slow machine is not a stuck one.
+    """
+    began = lessened_at = time.monotonic()
+    fewest = math.inf
     waiting: dict[str, int] = {}
-    while time.monotonic() - began < patience_s:
+    while (now := time.monotonic()) - lessened_at < patience_s and now - began < AT_MOST * patience_s:
         try:
             waiting = {} if sent() else {"unsent": 1}
             waiting |= unfinished(url)
             if not waiting:
                 return time.monotonic() - began, {}
+            if (left := sum(waiting.values())) < fewest:
+                fewest, lessened_at = left, now
         except SQLAlchemyError:
             waiting = {"database": 1}  # it is coming up
         time.sleep(0.5)
