@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -39,6 +39,9 @@ RESTED_S = 1.0
 DISK_FAILED = 74  # EX_IOERR of sysexits.h
 # Without these a link that swallows everything holds its caller until TCP gives up, a quarter of an hour later.
 _NOTICE_SILENCE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+# A process that hangs or is frozen in the middle of a transaction keeps its rows from all others; a lease is over sooner.
+IDLE_S = 60
+_AS_LONG_AS_IT_TAKES = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _writers: dict[str, threading.RLock] = {}
 
 
@@ -63,6 +66,7 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         ) from None
     if url.get_backend_name() == "sqlite":
         return _sqlite(url.database or "")
+    options = f"-c timezone=UTC -c idle_in_transaction_session_timeout={IDLE_S}s"
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -70,7 +74,7 @@ def open_engine(settings: Settings, *, pool_size: int = 10) -> Engine:
         pool_timeout=POOL_TIMEOUT_S,
         json_serializer=storable_json,
         hide_parameters=True,  # its errors would carry bodies and sealed values into the log
-        connect_args={"connect_timeout": 3, "application_name": "tieback", "options": "-c timezone=UTC", **_NOTICE_SILENCE},
+        connect_args={"connect_timeout": 3, "application_name": "tieback", "options": options, **_NOTICE_SILENCE},
     )
     _ask_what_rested(engine)
     return engine
@@ -156,6 +160,8 @@ def reading(engine: Engine, *, streams: bool = False) -> Iterator[Connection]:
     """
     alone = {} if streams or engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
     with engine.connect().execution_options(tieback_reading=True, **alone) as connection, connection.begin():
+        if not alone and engine.dialect.name != "sqlite":  # whoever reads the result may be slow
+            connection.execute(_AS_LONG_AS_IT_TAKES)
         yield connection
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -27,6 +29,7 @@ from store.session import (
     writing,
 )
 from tests.crash.sweep import in_child
+from tests.services import wait_until
 
 
 @pytest.mark.parametrize(
@@ -189,3 +192,43 @@ def test_a_connection_that_died_while_it_rested_is_replaced_unnoticed(
     # Then nobody notices
     assert second != first
     engine.dispose()
+
+
+@pytest.fixture
+def hasty(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A PostgreSQL that waits one second for whoever does nothing in the middle of a transaction."""
+    monkeypatch.setattr(session, "IDLE_S", 1)
+    engine = open_engine(load({"TIEBACK_DATABASE_URL": fresh_database}, Path("/nonexistent")))
+    with writing(engine) as db:
+        db.execute(text("CREATE TABLE taken AS SELECT 1 AS id"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_whoever_hangs_in_the_middle_of_a_transaction_lets_go_of_its_rows(hasty: Engine) -> None:
+    take = text("SELECT id FROM taken FOR UPDATE SKIP LOCKED")
+
+    def others() -> bool:
+        with writing(hasty) as db:
+            return db.scalar(take) is not None
+
+    # Given a process that took a row and hangs
+    with hasty.connect() as hung:
+        assert hung.scalar(take) == 1
+        assert not others()
+        # Then others get the row after that time
+        wait_until(others, 10, "the row")
+        # And when it goes on it is told, and tries again
+        with pytest.raises(DBAPIError) as told:
+            hung.execute(take)
+        assert session.passes_by_itself(told.value)
+
+
+@pytest.mark.services
+def test_whoever_reads_a_stream_may_be_slow(hasty: Engine) -> None:
+    with reading(hasty, streams=True) as db:
+        rows = db.execution_options(yield_per=1).execute(text("SELECT generate_series(1, 3)"))
+        assert next(rows)[0] == 1
+        time.sleep(2.5)
+        assert [row[0] for row in rows] == [2, 3]
