@@ -130,7 +130,7 @@ REFUSED = {"run_id": 2, "path": "tell", "state": "waiting", "attempt": 1, "error
         ("I9", {"promised": [(0.0, "run retried", "1")]}),
         ("I10", {"limited": 3}),
         ("I11", {"sizes": [{"command": "worker", "mb": 90, "files": 9000, "threads": 20}]}),
-        ("I12", {"still": [(10.0, 20.0)], "health": [(18.0, True), (19.0, True)]}),
+        ("I12", {"still": [(10.0, 20.0)], "health": [(18.0, True), (19.0, True), (19.5, True)]}),
         ("I12", {"health": [(18.0, False)] * 4}),
     ],
 )
@@ -149,8 +149,9 @@ def test_what_a_purge_took_when_it_was_over_is_no_violation_and_an_effect_twice_
     assert "I4" in broken(**gone, counters=[{"name": "kept", "value": 3.0}])
 
 
-def test_a_health_that_told_in_time_is_no_violation() -> None:
-    assert check.check(evidence(still=[(10.0, 20.0)], health=[(11.0, True), (16.0, False), (21.0, True)])) == []
+@pytest.mark.parametrize("late", [(16.0, False), (19.0, True)], ids=["told in time", "asked, and answered when it was over"])
+def test_a_health_that_told_in_time_is_no_violation(late: tuple[float, bool]) -> None:
+    assert check.check(evidence(still=[(10.0, 20.0)], health=[(11.0, True), late, (21.0, True)])) == []
 
 
 def test_the_story_of_an_event_tells_all_that_is_known_of_it() -> None:

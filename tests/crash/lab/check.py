@@ -9,6 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tests.crash.lab import site
@@ -225,7 +226,10 @@ def _i11_nothing_piles_up(facts: _Facts) -> Iterator[Violation]:
 
 def _i12_health_tells_when_nothing_gets_on(facts: _Facts) -> Iterator[Violation]:
     for began, ended in facts.seen.still:
-        asked = [ready for at, ready in facts.seen.health if began + NOTICED_S <= at < ended]
+        # Each asks when the one before has its answer.
+        asked = [
+            ready for (at, ready), (next_at, _) in pairwise(facts.seen.health) if began + NOTICED_S <= at and next_at < ended
+        ]
         if asked and all(asked):
             yield Violation(
                 "I12", "-", f"no worker was at work for {ended - began:.0f} s, and /readyz said ready {len(asked)} times"

@@ -18,6 +18,7 @@ from tests.crash.lab.supervise import Stack
 from tests.crash.lab.target import SINKS, Target
 
 HALT_WITHIN_S = 6.0
+TAKEN_S = 1.0
 PASSED_ON_S = 20.0
 
 
@@ -71,11 +72,14 @@ class Nemesis:
     def _halt(self, fault: Fault) -> None:
         """A worker stops itself at the worst place, as soon as it comes there; thawed when its leases have passed on."""
         flag = self._stack.folder / f"halt-{fault.target}"
+        before = len(self._stack.halted(fault.target))
         flag.touch()
         until = time.monotonic() + HALT_WITHIN_S
-        while not (stopped := self._stack.halted()) and time.monotonic() < until:
+        while flag.exists() and time.monotonic() < until:
             time.sleep(0.1)
         flag.unlink(missing_ok=True)
+        time.sleep(TAKEN_S)  # who takes the wish says so and then stops
+        stopped = dict(self._stack.halted(fault.target)[before:])
         if not stopped:
             return
         self._say(f"halt {fault.target} was {stopped}")

@@ -151,12 +151,11 @@ class Stack(Tree):
             return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return []
 
-    def halted(self) -> dict[int, int]:
-        """Processes of ours that have stopped themselves, and the run that each was at."""
+    def halted(self, where: str) -> list[tuple[int, int]]:
+        """Processes of ours that have stopped themselves there, in this order, and the run that each was at."""
         said = self.folder / "halted"
-        lines = said.read_text().splitlines() if said.exists() else []
-        known = {int(pid): int(run) for pid, run in map(str.split, lines)}
-        return {pid: known[pid] for pid in self.pids() if pid in known and self._state(pid) == "T"}
+        lines = [line.split() for line in said.read_text().splitlines()] if said.exists() else []
+        return [(int(pid), int(run)) for place, pid, run in lines if place == where]
 
     def _state(self, pid: int) -> str:
         with contextlib.suppress(OSError):

@@ -48,7 +48,7 @@ def halt_if_asked(where: str, held: Any) -> None:
     except OSError:
         return
     with (folder / "halted").open("a") as file:
-        file.write(f"{os.getpid()} {held.id if held.work.__name__ == 'Run' else 0}\n")
+        file.write(f"{where} {os.getpid()} {held.id if held.work.__name__ == 'Run' else 0}\n")
     note(f"halted-{where}")
     os.kill(os.getpid(), signal.SIGSTOP)
 
