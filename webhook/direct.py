@@ -32,7 +32,8 @@ class Direct:
         self._taker = taker
         self.body = bytearray()
         self.more_body = True
-        self.keep_alive = True
+        parser = connection.parser
+        self.keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
         self.disconnected = self.response_complete = False
 
     def whole(self) -> None:
@@ -55,12 +56,7 @@ def may_be(connection: Any) -> bool:
     parser, before = connection.parser, connection.cycle
     if before is not None and not before.response_complete:
         return False
-    if (
-        connection.expect_100_continue
-        or connection.flow.write_paused
-        or not parser.should_keep_alive()
-        or parser.should_upgrade()
-    ):
+    if connection.expect_100_continue or connection.flow.write_paused or parser.should_upgrade():
         return False
     return all(
         int(value) <= MOST if name == b"content-length" else name != b"transfer-encoding" for name, value in connection.headers

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from config.logs import about
 from webhook import direct
 from webhook.direct import Direct, Headers, Taker
 
@@ -35,6 +36,7 @@ HELD_BYTES = 256 * 1024 * 1024
 MAX_HEAD = 16 * 1024
 MAX_BODY = 1024 * 1024 + 64 * 1024  # a little over the door's limit, so that the door itself says 413 to whom it knows
 GRACE_S = 10.0
+ACCEPT_AGAIN_S = 1.0  # after there was no room for another open file
 
 
 class App(Protocol):
@@ -54,7 +56,7 @@ class _Connection(HttpToolsProtocol):
         self._take = take
         self._in_head = True
         self._head_bytes = 0
-        self._begun = self._ending = False
+        self._begun = self._ending = self._ended_one = False
         self.held_bytes = 0
         self.heard_at = self.unfinished_since = self.loop.time()
 
@@ -70,8 +72,9 @@ class _Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self.loop.time()
+        self._ended_one = False
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and not self._ended_one:  # else most of it was of the requests before
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
                 self.send_400_response("the head is too large")
@@ -107,7 +110,7 @@ class _Connection(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_complete(self) -> None:
-        self._begun, self.unfinished_since, self.held_bytes = False, math.inf, 0
+        self._begun, self.unfinished_since, self.held_bytes, self._ended_one = False, math.inf, 0, True
         super().on_message_complete()
         if isinstance(self.cycle, Direct):
             self.cycle.whole()
@@ -148,6 +151,40 @@ def thin_out(connections: set[Any]) -> None:
 
 class _Loop(uvicorn.Server):
     most = 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        self._loop = asyncio.get_running_loop()
+        for sock in sockets or []:
+            sock.setblocking(False)
+            self._listen(sock)
+
+    def _listen(self, sock: socket.socket) -> None:
+        self._loop.add_reader(sock, self._accept, sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        """Take one connection: a loop that took all that wait would leave none for the other processes on this socket."""
+        try:
+            taken, _ = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process took it, or it is gone again
+        except OSError as error:
+            log.warning("door.cannot_accept", extra=about(error=error.strerror))
+            self._loop.remove_reader(sock)
+            self._loop.call_later(ACCEPT_AGAIN_S, self._listen, sock)
+            return
+        taking = self._loop.create_task(self._connect(taken))
+        self.server_state.tasks.add(taking)
+        taking.add_done_callback(self.server_state.tasks.discard)
+
+    async def _connect(self, taken: socket.socket) -> None:
+        made: Any = self.config.http_protocol_class
+        await self._loop.connect_accepted_socket(partial(made, self.config, self.server_state, self.lifespan.state), taken)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for sock in sockets or []:
+            self._loop.remove_reader(sock)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:

@@ -62,10 +62,20 @@ def test_it_is_found_in_pieces_of_any_size(door: Door, asked: list[str]) -> None
     assert (asked, [bytes(row.raw) for row in door.kept()]) == ([], [sent])
 
 
+@pytest.mark.parametrize("old", [False, True], ids=["Connection: close", "HTTP/1.0"])
+def test_whoever_wants_no_more_than_one_answer_gets_it_and_the_end(door: Door, asked: list[str], old: bool) -> None:
+    # As a proxy asks that keeps no connections to us
+    sent = _post(door, body(id="only"), {"Connection": "close"})
+    with door.connect() as sock:
+        sock.sendall(sent.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if old else sent)
+        answer = read_answer(sock)
+        assert (answer.status, answer.headers["connection"], sock.recv(1)) == (204, "close", b"")
+    assert asked == []
+
+
 LONG_WAY: dict[str, tuple[dict[str, str | None], str, int]] = {
     "in chunks": ({"Transfer-Encoding": "chunked", "Content-Length": None}, "", 204),
     "asks before it sends": ({"Expect": "100-continue"}, "", 100),
-    "closes after it": ({"Connection": "close"}, "", 204),
     "wants another protocol": ({"Connection": "upgrade", "Upgrade": "h2c"}, "", 204),
     "a question behind the key": ({}, "?a=1", 204),
     "a slash behind the key": ({}, "/", 204),
@@ -105,6 +115,19 @@ def test_those_behind_another_one_wait_their_turn(door: Door, asked: list[str]) 
     # And only the first one needed nobody to wait for
     assert len(asked) == 3
     assert [row.delivery_key for row in door.kept()] == ["a", "b", "c"]
+
+
+def test_many_that_are_written_at_once_are_not_taken_for_one_large_head(door: Door) -> None:
+    # Given 32 KiB of deliveries and half of another one
+    one = _post(door, body(id="same"))
+    count = 32 * 1024 // len(one) + 1
+    with door.connect() as sock:
+        sock.sendall(one * count + one[:100])
+        assert [read_answer(sock).status for _ in range(count)] == [204] * count
+        # When the other half comes
+        sock.sendall(one[100:])
+        # Then that one is answered too
+        assert read_answer(sock).status == 204
 
 
 def test_hooks_that_were_read_too_long_ago_are_read_again(door: Door, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
 import socket
 import threading
 import time
@@ -13,6 +16,7 @@ import pytest
 
 from config import settings
 from config.errors import ConfigError
+from tests.services import wait_until
 from tests.webhook.door import Door, body, read_answer, request
 from webhook.app import create_app
 from webhook.front import Front
@@ -113,6 +117,32 @@ def test_a_crowd_of_silent_connections_is_thinned_out(slow: tuple[SlowApp, Serve
         assert time.monotonic() - began < 5
     for sock in crowd:
         sock.close()
+
+
+def test_whoever_comes_when_no_file_can_be_opened_is_answered_later(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    # Given a process with as many open files as it may have
+    door.post(body(id="before"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+    with socket.socket() as sock:
+        sock.settimeout(10)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 10, hard))
+        held: list[int] = []
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(os.dup(0))
+            # When a sender comes
+            sock.connect(door.address)
+            sock.sendall(request("POST", f"/webhooks/{door.key}", body(id="later")))
+            wait_until(lambda: "door.cannot_accept" in caplog.messages, 10, "a line in the log")
+        finally:
+            for fd in held:
+                os.close(fd)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        # Then it is answered once there is room
+        assert read_answer(sock).status == 204
+    assert caplog.messages.count("door.cannot_accept") <= 3
 
 
 def test_an_answer_that_breaks_off_is_cut_and_not_taken_for_whole(tmp_path: Path) -> None:
