@@ -7,7 +7,8 @@ The view stands on Granian, the fastest server tried, and once more on the door'
 stands beside them where npm can install it. The door stands on SQLite, on PostgreSQL, and on a PostgreSQL whose every
 fsync takes 2 ms longer; where no database is named the two are throw-away servers. Each contestant of ours has as many
 processes on one socket; the rounds are interleaved, so that whatever else the machine does meets all alike. Ratios are
-taken within a round, against the view on Granian. Compare nothing across machines.
+taken within a round, against the view on Granian. One more door on PostgreSQL has the two processes that deploy/ gives it,
+where Node-RED cannot have more than one. Compare nothing across machines.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ from webhook.front import Front
 from webhook.serve import Server
 
 SECRET = "Bearer " + "s" * 43
+ON_POSTGRESQL = "door on PostgreSQL"
+DEPLOYED = 2  # processes of `tieback web` in deploy/
+AS_DEPLOYED = f"{ON_POSTGRESQL}, {DEPLOYED} processes"
 KEYS = base64.urlsafe_b64encode(b"k" * 32).decode()
 
 
@@ -67,6 +71,8 @@ def main() -> int:
         contestants.append(start(stack, "door", sqlite, "door on SQLite", options.processes))
         for name, url in _databases(stack, options):
             contestants.append(start(stack, "door", url, name, options.processes))
+            if name == ON_POSTGRESQL and options.processes != DEPLOYED:
+                contestants.append(start(stack, "door", url, AS_DEPLOYED, DEPLOYED))
         if left_out := peers.install("node-red", "node-red"):
             print(left_out)
         else:
@@ -83,7 +89,7 @@ def _databases(stack: contextlib.ExitStack, options: argparse.Namespace) -> Iter
     if not options.database and (why := missing("postgresql")):
         print(f"PostgreSQL is left out: {why}")
     else:
-        yield "door on PostgreSQL", stack.enter_context(database(options.database))
+        yield ON_POSTGRESQL, stack.enter_context(database(options.database))
     if not options.slow_ms:
         return
     if why := slowdisk.cannot():
@@ -196,7 +202,7 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
     each = f"{options.processes} process{'es' if options.processes > 1 else ''} each"
     rounds = f"{options.rounds} rounds of {options.seconds:g} s"
     print(f"{options.connections} connections, {each}, {rounds}, {os.cpu_count()} processors")
-    print(f"{'':27}{'per second':>12}{'lowest':>9}{'highest':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'wrong':>7}")
+    print(f"{'':34}{'per second':>12}{'lowest':>9}{'highest':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'wrong':>7}")
     table = []
     for one in contestants:
         rates, p50, p99 = zip(*((result.rate, result.p50_ms, result.p99_ms) for result in one.results), strict=True)
@@ -208,7 +214,7 @@ def _report(contestants: list[Contestant], refusals: dict[str, Any], options: ar
         }  # fmt: skip
         widths = (12, 9, 9, 9, 9, 8, 7)
         print(
-            f"{one.name:27}" + "".join(f"{value:>{width}}" for value, width in zip(list(row.values())[1:], widths, strict=True))
+            f"{one.name:34}" + "".join(f"{value:>{width}}" for value, width in zip(list(row.values())[1:], widths, strict=True))
         )
         table.append({**row, "rounds": [asdict(result) for result in one.results]})
     print("\na 401, in microseconds: " + "; ".join(f"{name} {times['median_us']}" for name, times in refusals.items()))
