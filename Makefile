@@ -50,7 +50,7 @@ screenshots: install-dev
 crash: install-dev
 	@TIEBACK_SWEEP=$(SWEEP) $(BIN)/pytest tests/crash -m "not services" -n auto
 	@[ "$(PROFILES)" = sqlite ] || scripts/need-services
-	@$(BIN)/python -m tests.crash.lab --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES) --jobs $(JOBS) $(if $(RECORD),--record $(RECORD))
+	@$(BIN)/python -m tests.crash.lab --in-turn --seeds $(SEEDS) --seed $(SEED) --profiles $(PROFILES) --jobs $(JOBS) $(if $(RECORD),--record $(RECORD))
 
 core: install-dev
 	@$(BIN)/python -m tests.core --share $(SHARE) --seed $(SEED)

@@ -1,6 +1,6 @@
 """The crash lab: the real processes on real servers under faults planned by a seed, and a checker that knows what was promised.
 
-    python -m tests.crash.lab --seeds 20 --seed 1          # or: make crash SEEDS=20 SEED=1
+    python -m tests.crash.lab --in-turn --seeds 20 --seed 1          # or: make crash SEEDS=20 SEED=1
 
 | module | what it does |
 |---|---|

@@ -31,7 +31,8 @@ def main() -> int:
     done = {(row["seed"], row["profile"]) for row in rows}
     seeds = range(asked.seed, asked.seed + asked.seeds)
     # Profile by profile: whoever works on one keeps its servers.
-    left = [(seed, profile) for profile in asked.profiles for seed in seeds if (seed, profile) not in done]
+    wanted = [(seed, profile) for n, profile in enumerate(asked.profiles) for seed in _of(seeds, n, asked)]
+    left = [one for one in wanted if one not in done]
     say(f"{len(rows)} runs are known, {len(left)} to go, {asked.jobs} side by side\n{HEAD}")
     storms = [Storm(plans.plan(*one, asked.events), asked.into, tuple(asked.bug), asked.patience) for one in left]
     for one in batch.stood(storms, asked.jobs):
@@ -41,6 +42,11 @@ def main() -> int:
             with asked.record.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
     return _verdict(rows)
+
+
+def _of(seeds: range, place: int, asked: argparse.Namespace) -> range:
+    """The seeds of the profile at this place."""
+    return seeds[place :: len(asked.profiles)] if asked.in_turn else seeds
 
 
 def _known(asked: argparse.Namespace) -> list[dict[str, Any]]:
@@ -60,7 +66,8 @@ def say(text: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.lab", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, help="runs per profile")
+    parser.add_argument("--seeds", type=int, default=3, help="runs per profile, or of all with --in-turn")
+    parser.add_argument("--in-turn", action="store_true", help="the profiles take turns: each seed is run on one of them")
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--profiles", nargs="+", choices=plans.PROFILES, default=list(plans.PROFILES))
