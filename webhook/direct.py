@@ -1,7 +1,7 @@
 """A delivery on its connection, answered without a task of its own and without ASGI's messages.
 
-That is half of what a request costs here (bench/accept.py). Only what needs neither to wait nor to be refused comes this
-way: all else, and whatever came before the last answer was out, goes through ASGI.
+Those cost a tenth of the door's time (docs/decisions/0004-server.md). Only what needs neither to wait nor to be refused
+comes this way: all else, and whatever came before the last answer was out, goes through ASGI.
 """
 
 from __future__ import annotations

@@ -160,6 +160,8 @@ class _Loop(uvicorn.Server):
             self._listen(sock)
 
     def _listen(self, sock: socket.socket) -> None:
+        if self.should_exit:  # a second later
+            return
         self._loop.add_reader(sock, self._accept, sock)
 
     def _accept(self, sock: socket.socket) -> None:
@@ -179,7 +181,14 @@ class _Loop(uvicorn.Server):
 
     async def _connect(self, taken: socket.socket) -> None:
         made: Any = self.config.http_protocol_class
-        await self._loop.connect_accepted_socket(partial(made, self.config, self.server_state, self.lifespan.state), taken)
+        connection = made(self.config, self.server_state, self.lifespan.state)
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, taken)
+        except OSError:  # it is gone again
+            taken.close()
+            return
+        if self.should_exit:  # it was not among those that were told
+            connection.shutdown()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for sock in sockets or []:
