@@ -65,8 +65,8 @@ def validate(
     `hooks.plan`, when that is known; `waiting` says whether a call stands in line for the quota. Calls are made
     from several threads.
     """
-    asked = _Validation(procore, list(dict.fromkeys(resources)), hook_url_of, wanted, time.monotonic() + all_in_s)
-    return asked.run(only, waiting)
+    until = time.monotonic() + all_in_s
+    return _Validation(procore, list(dict.fromkeys(resources)), hook_url_of, wanted, until, waiting).run(only)
 
 
 def worst(checks: Iterable[Check]) -> State:
@@ -96,8 +96,9 @@ class _Validation:
         hook_url_of: Callable[[str], str] | None,
         wanted: Wanted | None,
         until: float,
+        waiting: Callable[[], bool],
     ):
-        self.procore, self.connector, self.until = procore, procore.connector, until
+        self.procore, self.connector, self.until, self.waiting = procore, procore.connector, until, waiting
         self.resources, self.hook_url_of, self.wanted = resources, hook_url_of, wanted
         self.done: dict[str, Check] = {}
         self.answers: dict[str, Reply | TiebackError] = {}
@@ -105,22 +106,22 @@ class _Validation:
         self.quota: tuple[int, int, float] | None = None
         self.company_hooks: list[Hook] = []
 
-    def run(self, only: Sequence[str], waiting: Callable[[], bool]) -> list[Check]:
+    def run(self, only: Sequence[str]) -> list[Check]:
         for stage in STAGES:
             wished = [name for name in stage if name in only]
             ready = {name: self._of(name) for name in wished if not self._lacks(name)}
             found = together(ready, self.until)
             for name in wished:
-                self.done[name] = found.get(name) or self._not_done(name, waiting())
+                self.done[name] = found.get(name) or self._not_done(name)
         return [self.done[name] for name in NAMES if name in self.done]
 
     def _lacks(self, name: str) -> bool:
         return name in NEEDS and self.done[NEEDS[name]].state != "ok"
 
-    def _not_done(self, name: str, waiting: bool) -> Check:
+    def _not_done(self, name: str) -> Check:
         if self._lacks(name):
             return Check(name, "not yet", f"needs {NEEDS[name]}.")
-        if waiting:
+        if self.waiting():
             return _no_quota(name)
         return Check(name, "wrong", "Procore was too slow: all checks together have 9 s.", mends.SLOW)
 
@@ -144,6 +145,8 @@ class _Validation:
     def _hosts(self) -> Check:
         if reach.mixed(self.connector) is None:
             self.answers = together({key: self._knock(key) for key in reach.KNOCKS}, self.until)
+            if len(self.answers) < len(reach.KNOCKS) and self.waiting():
+                return _no_quota("hosts")
         return _judged(self.connector, self.answers)
 
     def _knock(self, key: str) -> Callable[[], Reply | TiebackError]:

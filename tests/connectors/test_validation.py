@@ -2,7 +2,7 @@ import datetime as dt
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from config.errors import Permanent
 from config.secrets import Secret
-from connectors import hooks, mends, validation
+from connectors import hooks, mends, reach, validation
 from connectors.definition import Connector
 from connectors.environments import PRESETS
 from connectors.ports import MemoryCalls, MemoryTokens
@@ -157,6 +157,17 @@ def test_all_checks_together_end_in_time_whatever_hangs(sim: Running, wire: Call
 def test_a_check_that_stands_in_line_for_the_quota_is_not_wrong(sim: Running) -> None:
     found = {check.name: check for check in validate(procore_of(connector_to(sim)), all_in_s=0.0, waiting=lambda: True)}
     assert (found["hosts"].state, found["hosts"].seen) == ("not yet", "the quota is used up for the moment.")
+
+
+def test_hosts_that_were_not_asked_for_want_of_quota_are_not_wrong(sim: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given that time is up for both questions, and the check itself is still in time to say what it saw
+    def hosts_first(work: Mapping[str, Callable[[], Any]], until: float) -> dict[str, Any]:
+        return {name: one() for name, one in work.items() if name not in reach.KNOCKS}
+
+    monkeypatch.setattr(validation, "together", hosts_first)
+    found = validate(procore_of(connector_to(sim)), only=("hosts",), waiting=lambda: True)[0]
+    assert (found.state, found.seen) == ("not yet", "the quota is used up for the moment.")
+    assert validate(procore_of(connector_to(sim)), only=("hosts",))[0].state == "wrong"
 
 
 def test_a_name_from_procore_moves_no_cursor(sim: Running) -> None:
