@@ -41,6 +41,7 @@ from store.models import (
     Run,
     RunEvent,
     Session,
+    Spent,
     Step,
     Timer,
 )
@@ -299,6 +300,14 @@ def _repairs(until: Horizon) -> Sequence[ColumnElement[bool]]:
     return Repair.finished_at < until.keep, later
 
 
+def spent(db: Connection, until: Horizon, after: int, limit: int) -> Batch:
+    """What an old change against a cap was about; that it was made counts as long as a window may be."""
+    old = (Spent.at < until.keep, Spent.what != "")
+    rows, last = _page(db, until, select(Spent.id).where(*old), Spent.id, after, limit)
+    bare = update(Spent).where(Spent.id.in_([row.id for row in rows])).values(what="")
+    return Batch(Counter({"lines of caps": int(db.execute(bare).rowcount)}), last)
+
+
 def ended_sessions(db: Connection, _until: Horizon, _after: int, _limit: int) -> Batch:
     return Batch(Counter({"sessions": _take(db, Session, sessions.is_over())}), None)
 
@@ -311,5 +320,5 @@ STAGES: tuple[Stage, ...] = (
     alerts,
     _aged("repairs", Repair, _repairs),
     _aged("timers", Timer, lambda until: (Timer.state == "ok", Timer.finished_at < until.keep)),
-    ended_sessions,
+    spent, ended_sessions,
 )  # fmt: skip

@@ -29,6 +29,7 @@ from store.models import (
     Repair,
     Run,
     RunEvent,
+    Spent,
     Timer,
     Version,
 )
@@ -325,6 +326,18 @@ def test_what_goes_by_age_alone_goes(engine: Engine, tmp_path: Path) -> None:
     assert gone == {"calls": 1, "alerts": 1, "repairs": 1, "timers": 1, "deliveries": 1, "operations": 1}
     assert count(engine, Version) == 0
     assert count(engine, Delivery, Delivery.state == "received") == 1
+
+
+def test_what_a_change_against_a_cap_was_about_goes_and_that_it_counts_stays(engine: Engine, tmp_path: Path) -> None:
+    with writing(engine) as db:
+        for key, moment in (("old", AGO), ("young", YOUNG)):
+            about = {"automation": "a", "kind": "writes", "effect_key": key, "what": f"PATCH acme /rfis/{key}", "at": moment}
+            db.execute(insert(Spent).values(**about, run_id=7, wanted=3, granted=2))
+    assert cleaned(engine, tmp_path, dry=True) == cleaned(engine, tmp_path) == {"lines of caps": 1}
+    with reading(engine) as db:
+        lines = list(db.execute(select(Spent.what, Spent.wanted, Spent.granted).order_by(Spent.id)))
+    assert lines == [("", 3, 2), ("PATCH acme /rfis/young", 3, 2)]
+    assert cleaned(engine, tmp_path) == {}
 
 
 def test_files_that_a_dead_process_left_half_written_go_and_those_at_work_stay(engine: Engine, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from store.models import (
 )
 from store.session import reading, writing
 from store.types import now
+from tests import services
 from tests.store.samples import event, run
 from tests.workers.two_companies import add, everything, plant, plant_shared
 from workers import company_purging as leaving
@@ -235,6 +237,19 @@ def test_a_purge_that_was_ended_anywhere_goes_on_when_it_is_begun_again(
         after = everything(engine)
         assert {name: rows for name, rows in before.items() if name not in SHARED and after[name] != rows} == {}
     assert moments > 20
+
+
+def test_while_redis_is_down_it_says_so_and_the_next_one_ends_it(engine: Engine, settings: Settings) -> None:
+    with writing(engine) as db:
+        plant(db, OURS, "acme")
+    away = replace(settings, broker_url=f"redis://127.0.0.1:{services.free_port()}/0")
+    with pytest.raises(ConfigError, match=r"^the quota of acme could not be deleted \(Redis: .*\)\. Do the same again\.$"):
+        purge(engine, away)
+    with reading(engine) as db:
+        assert list(db.scalars(select(Connector.name))) == ["acme"]  # by which the next one knows what it is to look for
+    assert purge(engine, settings)
+    with reading(engine) as db:
+        assert list(db.scalars(select(Connector.name))) == []
 
 
 def test_many_rows_go_in_batches_of_short_transactions(
