@@ -1,7 +1,8 @@
-"""Run every program here, one after the other, and print one table: `python -m bench [NAME...] [--tiny]`.
+"""Run every program here, one after the other, and print one table: `python -m bench [NAME...] [--tiny | --most]`.
 
 What each said stands in `build/bench/NAME.json`, with its own figures where it writes some, and all of it in
-`build/bench/all.json`. `--tiny` takes sizes that only show that a program works. Nothing here fails because a machine is slow.
+`build/bench/all.json`. `--tiny` takes sizes that only show that a program works, `--most` also those that take long (`growth` at
+10,000,000 events). Nothing here fails because a machine is slow.
 """
 
 from __future__ import annotations
@@ -57,13 +58,15 @@ def programs() -> list[str]:
 def main(words: list[str] | None = None, out: Path = OUT) -> int:
     known = programs()
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "names", nargs="*", choices=[[], *programs()], metavar="NAME", help=f"one or more of {', '.join(programs())}"
-    )
-    parser.add_argument("--tiny", action="store_true", help="sizes that only show that it works")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(known)}")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--tiny", action="store_true", help="sizes that only show that it works")
+    size.add_argument("--most", action="store_true", help="also the sizes that take long")
     given = parser.parse_args(words)
+    if strange := [name for name in given.names if name not in known]:
+        parser.error(f"there is no program {strange[0]!r}: take one or more of {', '.join(known)}")
     out.mkdir(parents=True, exist_ok=True)
-    done = [_run(name, given.tiny, out) for name in given.names or known]
+    done = [_run(name, given.tiny, out, most=given.most) for name in given.names or known]
     whole = {"machine": machine.about(), "tiny": given.tiny, "programs": done}
     (out / "all.json").write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
     _show(done)
@@ -75,14 +78,15 @@ def left_out(name: str, missing: Callable[..., str] = missing) -> str:
     return missing(*NEEDS.get(name, ()))
 
 
-def _run(name: str, tiny: bool, out: Path) -> dict[str, Any]:
+def _run(name: str, tiny: bool, out: Path, *, most: bool = False) -> dict[str, Any]:
     if why := left_out(name):
         return _kept(out, machine.about(), name, "left out", [], [why], 0.0, None)
-    arguments = list(TINY.get(name, ())) if tiny else []
+    source = (HERE / f"{name}.py").read_text("utf-8")
+    arguments = list(TINY.get(name, ())) if tiny else ["--most"] if most and '"--most"' in source else []
     figures = out / f"{name}.figures.json"
     figures.unlink(missing_ok=True)
     also: list[str] = []
-    if "--json" in (HERE / f"{name}.py").read_text("utf-8"):
+    if "--json" in source:
         also = ["--json", str(figures)]
     print(f"{name} …", file=sys.stderr, flush=True)
     on = machine.about()

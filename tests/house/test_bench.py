@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,26 @@ def test_a_program_that_was_run_stands_in_the_table_and_in_its_file(capsys: pyte
     kept = json.loads((tmp_path / "matching.json").read_text("utf-8"))
     assert (kept["state"], kept["arguments"]) == ("ran", every.TINY["matching"])
     assert any("an event against" in line for line in kept["said"])
+
+
+def test_a_program_that_is_not_there_is_named_with_those_that_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        every.main(["nonsense"], tmp_path)
+    assert "there is no program 'nonsense': take one or more of accept, backtest, " in capsys.readouterr().err
+
+
+def test_the_sizes_that_take_long_are_asked_for_of_those_that_have_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(words[2:-2])
+        return subprocess.CompletedProcess(words, 0, stdout="")
+
+    monkeypatch.setattr(every, "left_out", lambda _: "")
+    monkeypatch.setattr(every.subprocess, "run", run)
+    monkeypatch.setattr(every.machine, "about", dict)
+    every.main(["growth", "latency", "--most"], tmp_path)
+    assert asked == [["bench.growth", "--most"], ["bench.latency"]]
 
 
 def test_what_needs_a_server_that_is_not_installed_is_left_out_and_says_so() -> None:
