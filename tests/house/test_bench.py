@@ -48,8 +48,8 @@ def test_the_sizes_that_take_long_are_asked_for_of_those_that_have_them(monkeypa
         return subprocess.CompletedProcess(words, 0, stdout="")
 
     monkeypatch.setattr(every, "left_out", lambda _: "")
-    monkeypatch.setattr(every.subprocess, "run", run)
-    monkeypatch.setattr(every.machine, "about", dict)
+    monkeypatch.setattr("bench.__main__.subprocess.run", run)
+    monkeypatch.setattr("bench.__main__.machine.about", dict)
     every.main(["growth", "latency", "--most"], tmp_path)
     assert asked == [["bench.growth", "--most"], ["bench.latency"]]
 
