@@ -69,7 +69,7 @@ def reap(db: Connection) -> int:
                 .values(state="ok", finished_at=now(), run_after=None, fence=Fetch.fence + 1)
             )
             _leave_to(db, row, heir, row.lost + 1)
-    reaped = leases.reap(db, Fetch, parked="failed")
+    reaped = leases.reap(db, Fetch)
     for failed in db.execute(select(Fetch.id, Fetch.reason).where(Fetch.id.in_(abandoned), Fetch.state == "failed")):
         close_runs(db, failed.id, "parked", f"the record was not read: {failed.reason}")
     return reaped
@@ -150,7 +150,10 @@ def _has_seen(db: Connection, run: Any, after_id: int | None) -> int | None:
 
 def _close(db: Connection, id: int, state: str, reason: str, error: dict[str, Any] | None = None, **values: Any) -> None:
     ended = {
-        "state": state, "reason": reason, "error": error, "cause": cause_names.of(state, reason, error), "finished_at": now(),
-        "run_after": None,
-    }  # fmt: skip
+        "state": state,
+        "reason": reason,
+        "error": error,
+        "cause": cause_names.of(state, reason, error),
+        "finished_at": now(),
+    }
     db.execute(update(Run).where(Run.id == id, *_BLOCKED).values(**ended, **values))

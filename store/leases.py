@@ -34,7 +34,7 @@ class Held:
     id: int
     fence: int
     attempt: int
-    row: Any = field(default=None, compare=False, repr=False)
+    row: Any = field(compare=False, repr=False)
 
 
 def claim(db: Connection, work: Work, id: int, holder: str) -> Held | None:
@@ -137,14 +137,14 @@ def _writing(work: Work, moment: str | None) -> Update:
     return wanted.values({moment: now(bindparam("after_s"))}) if moment else wanted
 
 
-def reap(db: Connection, work: Work, *, parked: str) -> int:
-    """Make rows whose holder vanished due again; after five such losses put them aside as `parked`. Returns how many."""
+def reap(db: Connection, work: Work) -> int:
+    """Make rows whose holder vanished due again; after five such losses a run is parked, other work failed. Returns how many."""
     expired = select(work.id).where(work.state == "running", work.lease_until < now())
     # A row that is locked is being written by its holder right now: the next pass decides.
     ids = list(db.scalars(expired.order_by(work.id).with_for_update(skip_locked=True)))
     if not ids:
         return 0
-    spent = work.lost >= LOST_LIMIT
+    spent, parked = work.lost >= LOST_LIMIT, "parked" if work is Run else "failed"
     values: dict[Any, Any] = {
         work.lost: work.lost + 1,
         work.state: case((spent, parked), else_="waiting"),
@@ -197,8 +197,9 @@ def _due(work: Work) -> Select[Any]:
 def oldest_due_s(db: Connection, work: Work) -> float:
     """How many seconds the longest-waiting due row of an open lane has been due; 0 when none is."""
     due = (work.state == "waiting", work.run_after <= now(), _lane_is_open(work))
-    oldest, here = db.execute(select(work.run_after, now()).where(*due).order_by(work.run_after).limit(1)).first() or (None, None)
-    return 0.0 if oldest is None or here is None else max(0.0, (here - oldest).total_seconds())
+    oldest = select(work.run_after, now().label("here")).where(*due).order_by(work.run_after).limit(1)
+    row: Any = db.execute(oldest).first()
+    return float((row.here - row.run_after).total_seconds()) if row is not None else 0.0
 
 
 def _lane_is_open(work: Work) -> ColumnElement[bool]:

@@ -26,9 +26,8 @@ log = logging.getLogger("tieback.relay")
 
 BEAT_S = 3.0
 MOST_RINGS = 500
-_ACTORS: tuple[tuple[Work, str, str], ...] = (
-    (Fetch, "fetch", "failed"), (Run, "run", "parked"), (Timer, "timer", "failed"), (Import, "import", "failed"),
-    (Operation, "operation", "failed"),
+_ACTORS: tuple[tuple[Work, str], ...] = (
+    (Fetch, "fetch"), (Run, "run"), (Timer, "timer"), (Import, "import"), (Operation, "operation"),
 )  # fmt: skip
 
 
@@ -89,9 +88,9 @@ class Relay:
         crowded = self._backlog() >= MOST_RINGS
         if unsorted and not crowded:
             self._safely(self._ring_deliveries)
-        for work, actor, parked in due:
+        for work, actor in due:
             # One kind of work that cannot be looked after must not stop the others.
-            self._safely(functools.partial(self._ring, work, actor, parked, 0 if crowded else MOST_RINGS))
+            self._safely(functools.partial(self._ring, work, actor, 0 if crowded else MOST_RINGS))
 
     @retrying
     def _ring_deliveries(self) -> None:
@@ -102,9 +101,9 @@ class Relay:
         failpoints.hit("relay.rung")
 
     @retrying
-    def _ring(self, work: Work, actor: str, parked: str, most: int) -> None:
+    def _ring(self, work: Work, actor: str, most: int) -> None:
         with writing(self._engine) as db:
-            taken_back = fetches.reap(db) if work is Fetch else leases.reap(db, work, parked=parked)
+            taken_back = fetches.reap(db) if work is Fetch else leases.reap(db, work)
             rows = leases.to_ring(db, work, limit=most, grace_s=self._every_s, again_after_s=self._again_s) if most else []
         if taken_back:
             log.warning("lease.expired", extra=about(work=work.__tablename__, count=taken_back))

@@ -181,7 +181,7 @@ def _can_be_taken(here: AtHand, row: dict[str, Any]) -> bool:
     if row["state"] == "running":
         if row["lease_until"] is not None and row["lease_until"] < now:
             with writing(here.engine) as db:
-                leases.reap(db, Import, parked="failed")
+                leases.reap(db, Import)
         return False
     if row["run_after"] is None:
         with writing(here.engine) as db:

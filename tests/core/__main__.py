@@ -12,6 +12,7 @@ import importlib
 import inspect
 import io
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -44,6 +45,7 @@ def main() -> int:
     say.add_argument("--share", type=float, default=0.0, help="so much of all mistakes is planted, 1 for all")
     say.add_argument("--seed", type=int, default=1)
     say.add_argument("--only", default="", help="plant only what has this in its name")
+    say.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many are planted side by side")
     say.add_argument("--goal", type=float, default=85.0, help="so many per cent are to be noticed")
     asked = say.parse_args()
     signal.signal(signal.SIGTERM, lambda *about: sys.exit(143))  # so that the server ends, too
@@ -98,9 +100,8 @@ class Lab:
         for name in sorted(equivalent - made):
             _say(f"is listed as equivalent and is no mistake that is planted: {name}")
         counts = {path: {"noticed": 0, "missed": 0, "equivalent": 0} for path in CORE}
-        for path, one in self._chosen(asked):
+        for path, one, noticed in self._planted(self._chosen(asked), asked.jobs):
             name = f"{path} {one.name}"
-            noticed = self._notices(path, one)
             if noticed and name in equivalent:
                 _say(f"is listed as equivalent and was noticed: {name}")
             end = "noticed" if noticed else "equivalent" if name in equivalent else "missed"
@@ -116,7 +117,15 @@ class Lab:
         random.Random(asked.seed).shuffle(fit)
         return fit[: round(asked.share * len(fit))]
 
-    def _notices(self, path: str, mutant: Mutant) -> bool:
+    def _planted(self, chosen: list[tuple[str, Mutant]], jobs: int) -> Iterator[tuple[str, Mutant, bool]]:
+        """Each with whether it was noticed, in their order; so many are planted side by side."""
+        global lab
+        lab = self
+        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+            for (path, one), noticed in zip(chosen, pool.imap(_noticed, chosen), strict=True):
+                yield path, one, noticed
+
+    def notices(self, path: str, mutant: Mutant) -> bool:
         visits = self._visits[path]
         lines = list(visits) if mutant.lines is None else [str(line) for line in mutant.lines]
         tests = {test for line in lines for test in visits.get(line, []) if test}
@@ -140,6 +149,13 @@ class Lab:
         stores.sqlite_schema = self._template.read_bytes()
 
 
+lab: Lab  # which every process that plants has from its parent, with all that is loaded
+
+
+def _noticed(planted: tuple[str, Mutant]) -> bool:
+    return lab.notices(*planted)
+
+
 class _Watch:
     """Which test came by which line, also in threads, and how long each took."""
 
@@ -154,11 +170,20 @@ class _Watch:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        _forget()
         self._cover.switch_context(item.nodeid)
         began = time.monotonic()
         yield
         self.took[item.nodeid] = time.monotonic() - began
         self._cover.switch_context("")
+
+
+def _forget() -> None:
+    """What is built once is built again for each test, so that every one of them comes by its lines."""
+    for path in CORE:
+        for one in vars(importlib.import_module(_module(path))).values():
+            if hasattr(one, "cache_clear"):
+                one.cache_clear()
 
 
 def _migrate(template: Path) -> int:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from config.errors import LostLease
-from store import cause_names, fetches, leases
+from config.settings import load
+from store import cause_names, fetches, leases, runs
 from store.leases import LOST_LIMIT, Held
 from store.models import Fetch, Record, Run
-from store.session import writing
+from store.session import open_engine, writing
 from store.types import now
+from tests import stores
 from tests.store import samples
 
 
@@ -242,6 +246,7 @@ def test_an_automation_runs_once_for_a_copy_and_the_second_run_says_which_was_fi
         first = samples.run(db, event, after_id=copy)
         db.execute(update(Run).where(Run.id == first).values(state=state))
         samples.run(db, samples.event(db, "e2"), after_id=copy)  # a third one that saw it, later
+        samples.run(db, samples.event(db, "e4"), after_id=copy)
         second = blocked(db, samples.event(db, "e3"), row.id)
         assert fetches.release_runs(db, row.id, None, copy) == []
         run = of(db, Run, second)
@@ -308,3 +313,49 @@ def test_whoever_lost_the_lease_ends_no_run(engine: Engine, event: int) -> None:
         fetches.give_up(db, held, row, "failed", "no")
     with writing(engine) as db:
         assert of(db, Run, waits).state == "waiting"
+
+
+@pytest.fixture
+def server(fresh_database: str, tmp_path: Path) -> Iterator[Engine]:
+    """A store in which two may write at the same moment."""
+    engine = open_engine(load({"TIEBACK_DATABASE_URL": fresh_database}, tmp_path))
+    stores.furnish(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_a_read_that_its_worker_is_writing_down_is_passed_over(server: Engine) -> None:
+    with writing(server) as db:
+        event = samples.event(db)
+        held, row = reading_of(db, event)
+        lapse(db)
+        heir = samples.fetch(db, event)
+    with writing(server) as writes:
+        leases.renew(writes, held)
+        with writing(server) as db:
+            db.execute(text("SET LOCAL lock_timeout = '3s'"))
+            assert fetches.reap(db) == 0
+    with writing(server) as db:
+        assert (of(db, Fetch, row.id).state, of(db, Fetch, heir).state) == ("running", "waiting")
+
+
+@pytest.mark.services
+def test_a_run_that_a_person_ends_while_its_record_is_given_to_it_stays_ended(
+    server: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(server) as db:
+        event = samples.event(db)
+        _, row = reading_of(db, event)
+        run = blocked(db, event, row.id)
+
+    def meanwhile(*_: Any) -> None:
+        with writing(server) as db:
+            assert runs.cancel(db, run, "ana: not needed")
+
+    monkeypatch.setattr(fetches, "_has_seen", meanwhile)
+    with writing(server) as db:
+        fetches.release_runs(db, row.id, None, None)
+    with writing(server) as db:
+        assert (of(db, Run, run).state, of(db, Run, run).reason) == ("cancelled", "ana: not needed")
+        assert of(db, Run, run).run_after is None

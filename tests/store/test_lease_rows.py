@@ -100,6 +100,17 @@ def test_of_many_those_that_are_still_ours_are_renewed_and_told_in_order(engine:
         assert leases.still_ours(db, held) == [held[0]]
 
 
+def test_a_claim_is_known_by_its_fence_whatever_its_row_holds(engine: Engine) -> None:
+    with writing(engine) as db:
+        id = samples.fetch(db, samples.event(db))
+        db.execute(update(Fetch).where(Fetch.id == id).values(run_after=now(-1), parent={"id": "1", "name": "List"}))
+        held = leases.claim(db, Fetch, id, "w")
+        assert held is not None
+        assert held.row.parent == {"id": "1", "name": "List"}
+        assert "List" not in repr(held)  # what a run was given is for no log
+        assert leases.still_ours(db, {held}) == [Held(Fetch, id, 1, 1, row=None)]
+
+
 def test_of_nothing_nothing_is_ours(engine: Engine) -> None:
     with writing(engine) as db:
         assert leases.still_ours(db, []) == []
@@ -152,13 +163,13 @@ def test_what_the_dead_held_is_due_at_once_and_keeps_its_reason_and_what_others_
         for id in ids[:2]:
             claimed(db, id)
         db.execute(update(Run).where(Run.id == ids[0]).values(lease_until=now(-1), rung_at=now(), reason="said before"))
-        assert leases.reap(db, Run, parked="parked") == 1
+        assert leases.reap(db, Run) == 1
         row = of(db, ids[0])
         assert (row.state, row.lost, row.attempt, row.reason, row.cause) == ("waiting", 1, 1, "said before", None)
         assert (row.holder, row.lease_until, row.rung_at, row.finished_at) == (None, None, None, None)
         assert abs(left_s(row, row.run_after)) < 20
         assert [of(db, id).state for id in ids[1:]] == ["running", "waiting"]
-        assert leases.reap(db, Run, parked="parked") == 0
+        assert leases.reap(db, Run) == 0
 
 
 def test_what_was_put_aside_says_when_and_of_what_and_is_due_no_more(engine: Engine, ids: list[int]) -> None:
@@ -168,7 +179,7 @@ def test_what_was_put_aside_says_when_and_of_what_and_is_due_no_more(engine: Eng
         db.execute(update(Run).where(Run.id == ids[0]).values(lost=LOST_LIMIT))
         db.execute(update(Run).where(Run.id == ids[1]).values(lost=LOST_LIMIT - 1))
         db.execute(update(Run).where(Run.state == "running").values(lease_until=now(-1)))
-        assert leases.reap(db, Run, parked="parked") == 2
+        assert leases.reap(db, Run) == 2
         row, other = of(db, ids[0]), of(db, ids[1])
         assert (row.state, row.run_after, row.holder, row.lost) == ("parked", None, None, LOST_LIMIT + 1)
         assert abs(left_s(row, row.finished_at)) < 20
@@ -182,7 +193,7 @@ def test_a_chore_and_a_read_that_end_their_worker_too_often_are_put_aside_too(en
         claimed(db, timer, Timer), claimed(db, fetch, Fetch)
         for work in (Timer, Fetch):
             db.execute(update(work).values(lost=LOST_LIMIT, lease_until=now(-1)))
-            assert leases.reap(db, work, parked="failed") == 1
+            assert leases.reap(db, work) == 1
         assert of(db, timer, Timer).state == "failed"
         assert of(db, fetch, Fetch).reason.startswith("put aside: it ended the worker 6 times")
 
@@ -205,6 +216,13 @@ def test_what_was_rung_for_long_ago_is_rung_for_again_and_what_is_not_due_is_not
         db.execute(update(Run).where(Run.id == ids[1]).values(rung_at=now(-20)))
         db.execute(update(Run).where(Run.id == ids[2]).values(run_after=now(60)))
         assert leases.to_ring(db, Run, limit=10, grace_s=0, again_after_s=60) == [(ids[0], "webhook")]
+
+
+def test_what_is_being_done_is_not_rung_for(engine: Engine, ids: list[int]) -> None:
+    with writing(engine) as db:
+        claimed(db, ids[0])
+        db.execute(update(Run).where(Run.id == ids[1]).values(state="parked"))
+        assert leases.to_ring(db, Run, limit=10, grace_s=0, again_after_s=60) == [(ids[2], "webhook")]
 
 
 def test_a_look_sees_what_is_due_and_what_was_left_and_nothing_else(engine: Engine, ids: list[int]) -> None:

@@ -68,7 +68,7 @@ def test_an_expired_lease_is_reaped_and_the_zombie_is_fenced(engine: Engine) -> 
         assert zombie is not None
         expire(engine)
         with writing(engine) as db:
-            assert leases.reap(db, Run, parked="parked") == 1
+            assert leases.reap(db, Run) == 1
             heir = leases.claim(db, Run, id, "heir")
         assert heir is not None
         assert heir.fence == zombie.fence + 1
@@ -85,7 +85,7 @@ def test_what_ends_the_worker_six_times_is_put_aside_with_the_cause(engine: Engi
                 assert leases.claim(db, Run, id, "victim") is not None
             expire(engine)
             with writing(engine) as db:
-                leases.reap(db, Run, parked="parked")
+                leases.reap(db, Run)
         with reading(engine) as db:
             row = db.execute(select(Run.__table__).where(Run.id == id)).one()
     assert row.state == "parked"
@@ -177,13 +177,13 @@ class Leases(RuleBasedStateMachine):
     def time_passes_and_the_reaper_comes(self) -> None:
         expire(self.engine)
         with writing(self.engine) as db:
-            assert leases.reap(db, Run, parked="parked") == len(self.owner)
+            assert leases.reap(db, Run) == len(self.owner)
         self.owner.clear()
 
     @rule()
     def the_reaper_comes_early(self) -> None:
         with writing(self.engine) as db:
-            assert leases.reap(db, Run, parked="parked") == 0
+            assert leases.reap(db, Run) == 0
 
     @rule()
     def the_relay_rings(self) -> None:
