@@ -149,7 +149,7 @@ def reap(db: Connection, work: Work) -> int:
         work.lost: work.lost + 1,
         work.state: case((spent, parked), else_="waiting"),
         work.run_after: case((spent, None), else_=now()),
-        work.finished_at: case((spent, now()), else_=None),
+        work.finished_at: case((spent, now())),
         work.holder: None,
         work.lease_until: None,
         work.rung_at: None,
@@ -158,7 +158,7 @@ def reap(db: Connection, work: Work) -> int:
     if work is not Timer:
         values[work.reason] = case((spent, reason), else_=work.reason)  # type: ignore[union-attr]
     if work is Run:
-        values[Run.cause] = case((spent, cause_names.of(parked, reason, None)), else_=None)
+        values[Run.cause] = case((spent, cause_names.of(parked, reason, None)))
     return db.execute(update(work).where(work.id.in_(ids)).values(values)).rowcount
 
 

@@ -85,7 +85,7 @@ def _sites(node: ast.AST, where: str, lines: range | None) -> Iterator[tuple[lis
                 continue
             inside, span = where, lines
             if isinstance(child, ast.stmt) and where:
-                span = _header(child)
+                span = None if isinstance(node, ast.ClassDef) else _header(child)
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
                 inside, span = f"{where}.{child.name}".lstrip("."), None
             if isinstance(node, ast.FunctionDef) and field in ("args", "decorator_list"):

@@ -64,3 +64,8 @@ def test_it_says_by_which_lines_a_test_must_come() -> None:
     (header,) = [lines[name] for name in lines if "None [or not db.open: => and" in name]
     assert header == range(8, 9)
     assert [lines[name] for name in lines if name.startswith("module: MOST")] == [None]
+
+
+def test_what_stands_in_a_class_is_carried_out_at_the_import() -> None:
+    made = {one.name: one.lines for one in mutants_of("class Held:\n    most = 3\n\n    def free(self):\n        return 4\n")}
+    assert made == {"Held: most = [3 => 4]": None, "Held.free: return [4 => 5]": range(5, 6)}

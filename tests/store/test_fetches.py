@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,16 @@ def test_a_read_whose_worker_vanished_is_left_to_a_newer_one_which_inherits_how_
         assert (of(db, Fetch, heir).state, of(db, Fetch, heir).lost) == ("waiting", 3)
         assert (of(db, Fetch, other).state, of(db, Fetch, other).lost) == ("waiting", 0)
     with pytest.raises(LostLease), writing(engine) as db:
+        leases.finish(db, held, "ok")
+
+
+def test_a_read_that_goes_on_is_left_to_nobody(engine: Engine, event: int) -> None:
+    with writing(engine) as db:
+        held, row = reading_of(db, event)
+        waits = blocked(db, event, row.id)
+        samples.fetch(db, event)
+        assert fetches.reap(db) == 0
+        assert of(db, Run, waits).fetch_id == row.id
         leases.finish(db, held, "ok")
 
 
@@ -341,8 +351,15 @@ def test_a_read_that_its_worker_is_writing_down_is_passed_over(server: Engine) -
 
 
 @pytest.mark.services
-def test_a_run_that_a_person_ends_while_its_record_is_given_to_it_stays_ended(
-    server: Engine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("moment", "tell"),
+    [
+        ("fetches._has_seen", lambda db, id: fetches.release_runs(db, id, None, None)),
+        ("cause_names.of", lambda db, id: fetches.close_runs(db, id, "failed", "it is gone")),
+    ],
+)
+def test_a_run_that_a_person_ends_while_it_is_told_of_its_record_stays_ended(
+    server: Engine, monkeypatch: pytest.MonkeyPatch, moment: str, tell: Callable[[Connection, int], object]
 ) -> None:
     with writing(server) as db:
         event = samples.event(db)
@@ -353,9 +370,9 @@ def test_a_run_that_a_person_ends_while_its_record_is_given_to_it_stays_ended(
         with writing(server) as db:
             assert runs.cancel(db, run, "ana: not needed")
 
-    monkeypatch.setattr(fetches, "_has_seen", meanwhile)
+    monkeypatch.setattr(f"store.{moment}", meanwhile)
     with writing(server) as db:
-        fetches.release_runs(db, row.id, None, None)
+        tell(db, row.id)
     with writing(server) as db:
         assert (of(db, Run, run).state, of(db, Run, run).reason) == ("cancelled", "ana: not needed")
         assert of(db, Run, run).run_after is None

@@ -35,10 +35,14 @@ def test_everything_that_is_due_is_rung_for(rig: Rig) -> None:
         event = samples.event(db)
         run, fetch = samples.run(db, event), samples.fetch(db, event)
         db.execute(insert(Timer).values(kind="x", subject="y", run_after=now(-1)))
+        asked = {"requested_by": "ana", "run_after": now(-1)}
+        db.execute(insert(Import).values(connector="acme", resources=["RFIs"], mode="full", **asked))
+        db.execute(insert(Operation).values(kind="retry", what={}, **asked))
     rig.deliver({"id": "a"})
     rig.bell.rung.clear()
     rig.relay.look()
-    assert sorted(rig.bell.rung) == [("fetch", fetch), ("run", run), ("sort", 1), ("timer", 1)]
+    every = {("fetch", fetch), ("run", run), ("sort", 1), ("timer", 1), ("import", 1), ("operation", 1)}
+    assert (set(rig.bell.rung), len(rig.bell.rung)) == (every, len(every))
 
 
 def test_what_was_rung_for_lately_is_left_alone(engine: Engine, rig: Rig) -> None:
