@@ -22,6 +22,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,8 +122,9 @@ class Lab:
         """Each with whether it was noticed, in their order; so many are planted side by side."""
         global lab
         lab = self
-        with multiprocessing.get_context("fork").Pool(jobs) as pool:
-            for (path, one), noticed in zip(chosen, pool.imap(_noticed, chosen), strict=True):
+        forks = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(jobs, forks, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool:
+            for (path, one), noticed in zip(chosen, pool.map(_noticed, chosen), strict=True):
                 yield path, one, noticed
 
     def notices(self, path: str, mutant: Mutant) -> bool:
