@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, or_, select, update
@@ -61,7 +61,8 @@ Stage = Callable[[Connection, "Horizon", int, int], "Batch"]
 class Horizon:
     """Moments of the database's clock before which things go. `lively` automations had a run since `keep` that was ok.
 
-    `ends`, by table: the first id that is younger than `keep`, so that no batch looks at what is young.
+    `ends`, by table: the first id that is younger than `keep`, so that no batch looks at what is young. `lasts`, by
+    automation: its last run that was ok, of those that are not lively and that a batch has asked about.
     """
 
     keep: dt.datetime
@@ -69,6 +70,7 @@ class Horizon:
     throttled: dt.datetime
     lively: frozenset[str]
     ends: Mapping[str, int]
+    lasts: dict[str, int | None] = field(default_factory=dict)
 
 
 class Batch(NamedTuple):
@@ -175,7 +177,7 @@ def _at_work(db: Connection, until: Horizon, ids: Collection[int]) -> set[int]:
 
 def _runs(db: Connection, until: Horizon, event_ids: Collection[int]) -> Counter[str]:
     """The runs of these events with what hangs on them; those that are still asked for stay as a line."""
-    runs = list(db.execute(select(Run.id, Run.automation).where(Run.event_id.in_(event_ids))))
+    runs = list(db.execute(select(Run.id, Run.automation, Run.state).where(Run.event_id.in_(event_ids))))
     ids = {int(run.id) for run in runs}
     gone: Counter[str] = Counter()
     if ids:
@@ -185,7 +187,7 @@ def _runs(db: Connection, until: Horizon, event_ids: Collection[int]) -> Counter
         gone["effects"] = _take(db, Effect, Effect.run_id.in_(ids), Effect.lasting.is_(False))
         db.execute(delete(HookPlan).where(HookPlan.run_id.in_(ids)))
     db.execute(delete(RunEvent).where(or_(RunEvent.run_id.in_(ids), RunEvent.event_id.in_(event_ids))))
-    asked = _asked_for(db, until, ids, {run.automation for run in runs})
+    asked = _asked_for(db, until, ids, {run.automation for run in runs if run.state == "ok"})
     line = {"lines": None, "error": None, "reason": None, "before_id": None, "fetch_id": None}
     db.execute(update(Run).where(Run.id.in_(asked)).values(line))
     gone["runs"] = _take(db, Run, Run.id.in_(ids - asked))
@@ -199,9 +201,16 @@ def _asked_for(db: Connection, until: Horizon, ids: Collection[int], automations
     found = set(db.scalars(newest.where(Run.id.in_(ids), Run.state == "ok")))
     found |= set(db.scalars(select(Effect.run_id).where(Effect.run_id.in_(ids))))
     for quiet in sorted(set(automations) - until.lively):
-        last = select(Run.id).where(Run.automation == quiet, Run.state == "ok").order_by(Run.finished_at.desc(), Run.id.desc())
-        found |= set(db.scalars(last.limit(1))) & set(ids)
+        if quiet not in until.lasts:
+            until.lasts[quiet] = _last_that_was_ok(db, until, quiet)
+        found |= {id for id in ids if id == until.lasts[quiet]}
     return found
+
+
+def _last_that_was_ok(db: Connection, until: Horizon, automation: str) -> int | None:
+    """Of one that is not lively, so that nobody looks through what is young."""
+    was_ok = (Run.automation == automation, Run.state == "ok", Run.finished_at < until.keep)
+    return db.scalar(select(Run.id).where(*was_ok).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
 
 
 def forgotten(db: Connection, until: Horizon, after: int, limit: int) -> Batch:

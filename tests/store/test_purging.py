@@ -250,6 +250,28 @@ def test_the_last_run_of_a_quiet_automation_that_was_ok_stays(engine: Engine, tm
         assert sorted(db.scalars(select(Run.automation))) == ["daily", "yearly"]
 
 
+def test_the_last_run_that_was_ok_is_looked_for_once_and_only_where_one_was(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as db:
+        ok = [over(db, run(db, event(db, f"o{number}"), "yearly"), "ok") for number in range(6)]
+        for number in range(6):
+            over(db, run(db, event(db, f"f{number}"), "never"), "failed")
+    old(engine)
+    real, looked = purging._last_that_was_ok, []
+
+    def looks(db: Connection, until: purging.Horizon, automation: str) -> int | None:
+        looked.append(automation)
+        return real(db, until, automation)
+
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    monkeypatch.setattr(purging, "_last_that_was_ok", looks)
+    assert cleaned(engine, tmp_path)["runs"] == 11
+    assert looked == ["yearly"]
+    with reading(engine) as db:
+        assert list(db.scalars(select(Run.id))) == ok[-1:]
+
+
 def test_runs_that_count_against_a_rate_stay_as_long_as_they_count(engine: Engine, tmp_path: Path) -> None:
     with writing(engine) as db:
         id = run(db, event(db), throttle_key="t")
