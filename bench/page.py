@@ -19,6 +19,7 @@ from bench.rows import ROWS, Row
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured: end -->"
+EVENTS_A_DAY = 100  # of a project, as in the table of sizes (docs/operations.md)
 Kept = dict[str, dict[str, Any]]
 
 
@@ -153,9 +154,11 @@ def _memory_table(found: Any) -> str:
          f"{one['idle_fds']}, {one['load_fds']}", one["verdict"])
         for name, one in found["processes"].items()
     ]  # fmt: skip
+    days = f"{found['runs'] // EVENTS_A_DAY:,} projects have in a day of {EVENTS_A_DAY} each"
     said = (
-        f"{found['minutes']:g} minutes at {found['rate']:g} events per second, {found['runs']:,} runs. A process counts with all"
-        f"\nthat it starts, so pages that they share count twice. `tieback --help` takes {found['help_s']:.2f} s.\n"
+        f"{found['minutes']:g} minutes at {found['rate']:g} events per second, {found['runs']:,} runs: as many as"
+        f"\n{days}. A process counts with all that it starts, so pages that they share count"
+        f"\ntwice. `tieback --help` takes {found['help_s']:.2f} s.\n"
     )
     return "\n".join(["### Memory, descriptors and starts", "", *_rows(heads, rows), said])
 
