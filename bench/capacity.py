@@ -53,7 +53,7 @@ INPUTS = {
     "wal_bytes": Given(21_000, "bytes of PostgreSQL's log for an event", "writes", lambda found: found["event"]["wal_bytes"]),
     "worker_rate": Given(25, "events that a worker process takes through in a second", "event_row",
                          lambda found: found["workers"]["1"]["Tieback"]["rate"]),
-    "door_rate": Given(200, "deliveries that a door process takes in a second", "accept",
+    "door_rate": Given(2000, "deliveries that a door process takes in a second", "accept",
                        lambda found: next(one["rate"] for one in found["contestants"] if one["name"] == "door on PostgreSQL")),
 }  # fmt: skip
 

@@ -62,7 +62,7 @@ class Horizon:
     """Moments of the database's clock before which things go. `lively` automations had a run since `keep` that was ok.
 
     `ends`, by table: the first id that is younger than `keep`, so that no batch looks at what is young. `lasts`, by
-    automation: its last run that was ok, of those that are not lively and that a batch has asked about.
+    automation: its last run that was ok or 0, of those that are not lively and that a batch has asked about.
     """
 
     keep: dt.datetime
@@ -70,7 +70,7 @@ class Horizon:
     throttled: dt.datetime
     lively: frozenset[str]
     ends: Mapping[str, int]
-    lasts: dict[str, int | None] = field(default_factory=dict)
+    lasts: dict[str, int] = field(default_factory=dict)
 
 
 class Batch(NamedTuple):
@@ -203,14 +203,14 @@ def _asked_for(db: Connection, until: Horizon, ids: Collection[int], automations
     for quiet in sorted(set(automations) - until.lively):
         if quiet not in until.lasts:
             until.lasts[quiet] = _last_that_was_ok(db, until, quiet)
-        found |= {id for id in ids if id == until.lasts[quiet]}
+        found |= {until.lasts[quiet]} & set(ids)
     return found
 
 
-def _last_that_was_ok(db: Connection, until: Horizon, automation: str) -> int | None:
+def _last_that_was_ok(db: Connection, until: Horizon, automation: str) -> int:
     """Of one that is not lively, so that nobody looks through what is young."""
     was_ok = (Run.automation == automation, Run.state == "ok", Run.finished_at < until.keep)
-    return db.scalar(select(Run.id).where(*was_ok).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
+    return db.scalar(select(Run.id).where(*was_ok).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1)) or 0
 
 
 def forgotten(db: Connection, until: Horizon, after: int, limit: int) -> Batch:

@@ -40,11 +40,6 @@ def claimed(db: Connection, id: int, work: Any = Run) -> Held:
     return held
 
 
-def claimed_now(db: Connection, id: int) -> Held:
-    db.execute(update(Run).where(Run.id == id).values(run_after=now(-1)))
-    return claimed(db, id)
-
-
 def a_timer(db: Connection, **values: Any) -> int:
     row = {"kind": "validate", "subject": "acme", "run_after": now(-1)} | values
     return int(db.execute(insert(Timer).values(row).returning(Timer.id)).scalar_one())
@@ -159,8 +154,8 @@ def test_what_is_put_back_is_due_after_so_long_and_has_forgiven_its_losses(engin
         assert (row.state, row.reason, row.lost, row.attempt) == ("waiting", "busy", 0, 1)
         assert (row.lease_until, row.holder, row.rung_at) == (None, None, None)
         assert 60 < left_s(row, row.run_after) <= 100
-        leases.put_back(db, claimed_now(db, ids[0]), 0.0, counts=False, run_after=None)  # until somebody makes it due
-        assert (of(db, ids[0]).state, of(db, ids[0]).run_after) == ("waiting", None)
+        leases.put_back(db, claimed(db, ids[1]), 0.0, counts=False, run_after=None)  # until somebody makes it due
+        assert (of(db, ids[1]).state, of(db, ids[1]).run_after) == ("waiting", None)
 
 
 def test_what_the_dead_held_is_due_at_once_and_keeps_its_reason_and_what_others_hold_is_left(

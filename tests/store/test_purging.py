@@ -260,7 +260,7 @@ def test_the_last_run_that_was_ok_is_looked_for_once_and_only_where_one_was(
     old(engine)
     real, looked = purging._last_that_was_ok, []
 
-    def looks(db: Connection, until: purging.Horizon, automation: str) -> int | None:
+    def looks(db: Connection, until: purging.Horizon, automation: str) -> int:
         looked.append(automation)
         return real(db, until, automation)
 
